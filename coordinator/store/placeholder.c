@@ -1,0 +1,2 @@
+/* Removed with the first real file of this folder. */
+typedef int store_placeholder;
