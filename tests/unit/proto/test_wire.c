@@ -1,0 +1,319 @@
+/* test_wire.c - the bounds, each by a frame that breaks it.  SEEDS=dir writes seeds for the fuzzer. */
+#include "proto/wire.h"
+#include "tests/test.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static uint8_t frame[WIRE_FRAME_MAX + 4096];
+static uint8_t digest[32], id[16];
+
+#define ENV(e, CASE, field, body)                \
+    Koeval__Envelope e = KOEVAL__ENVELOPE__INIT; \
+    e.version = 1;                               \
+    e.seq = 1;                                   \
+    e.body_case = KOEVAL__ENVELOPE__BODY_##CASE; \
+    e.field = &(body)
+
+struct batch {
+    Koeval__ResultBatch m;
+    Koeval__Lease lease;
+    uint32_t item[4], nreq[4], ntok[8];
+    uint64_t hash[4];
+    double ll[8];
+    protobuf_c_boolean greedy[8];
+};
+
+static void batch_init(struct batch *b)
+{
+    *b = (struct batch){ .item = { 5, 6, 7, 8 },
+                         .nreq = { 2, 2, 2, 2 },
+                         .ntok = { 1, 1, 1, 1, 1, 1, 1, 1 },
+                         .ll = { -1, -2, -3, -4, -1, -2, -3, -0.0 } };
+    koeval__lease__init(&b->lease);
+    koeval__result_batch__init(&b->m);
+    b->lease.shard = 9;
+    b->lease.epoch = 1;
+    b->m.batch = 1;
+    b->m.lease = &b->lease;
+    b->m.n_item_no = b->m.n_n_request = b->m.n_input_hash = 4;
+    b->m.n_loglik = b->m.n_greedy = b->m.n_n_tokens = 8;
+    b->m.item_no = b->item;
+    b->m.n_request = b->nreq;
+    b->m.input_hash = b->hash;
+    b->m.loglik = b->ll;
+    b->m.greedy = b->greedy;
+    b->m.n_tokens = b->ntok;
+}
+
+static bool goes(Koeval__Envelope *e, enum wire_side side)
+{
+    struct err err = { 0 };
+    size_t n;
+    return wire_pack(&n, frame, side, e, &err);
+}
+
+/* Packed without wire_pack's check, so that the reader's check is what is tested. */
+static bool comes(const Koeval__Envelope *e, enum wire_side side)
+{
+    struct err err = { 0 };
+    struct arena arena = { 0 };
+    const Koeval__Envelope *got;
+    size_t n = koeval__envelope__pack(e, frame);
+    bool ok = wire_unpack(&got, &arena, side, frame, n, &err);
+    arena_reset(&arena);
+    return ok;
+}
+
+TEST(a_good_batch_goes_and_comes)
+{
+    struct batch b;
+    batch_init(&b);
+    ENV(e, RESULT_BATCH, result_batch, b.m);
+    CHECK(goes(&e, WIRE_FROM_AGENT) && comes(&e, WIRE_FROM_AGENT) &&
+          !comes(&e, WIRE_FROM_COORDINATOR));
+}
+
+TEST(each_broken_batch_is_refused)
+{
+    struct batch b;
+    batch_init(&b);
+    ENV(e, RESULT_BATCH, result_batch, b.m);
+    b.ll[3] = NAN;
+    CHECK(!comes(&e, WIRE_FROM_AGENT));
+    batch_init(&b);
+    b.ll[3] = INFINITY;
+    CHECK(!comes(&e, WIRE_FROM_AGENT));
+    batch_init(&b);
+    b.item[3] = 5;
+    CHECK(!comes(&e, WIRE_FROM_AGENT));
+    batch_init(&b);
+    b.nreq[0] = 3;
+    CHECK(!comes(&e, WIRE_FROM_AGENT));
+    batch_init(&b);
+    b.nreq[0] = 0;
+    CHECK(!comes(&e, WIRE_FROM_AGENT));
+    batch_init(&b);
+    b.m.n_greedy = 7;
+    CHECK(!comes(&e, WIRE_FROM_AGENT));
+    batch_init(&b);
+    b.lease.epoch = 0;
+    CHECK(!comes(&e, WIRE_FROM_AGENT));
+    batch_init(&b);
+    b.item[0] = 1u << 31;
+    CHECK(!comes(&e, WIRE_FROM_AGENT));
+    batch_init(&b);
+    Koeval__Reason r[4] = { 0, 99, 0, 0 };
+    b.m.n_reason = 4;
+    b.m.reason = r;
+    CHECK(!comes(&e, WIRE_FROM_AGENT));
+}
+
+TEST(utf8_is_strict)
+{
+    CHECK(wire_utf8("한국어 \xf0\x9f\x99\x82", 14) && wire_utf8("a\0b", 3));
+    CHECK(!wire_utf8("\xc0\x80", 2) && !wire_utf8("\xed\xa0\x80", 3) &&
+          !wire_utf8("\xf4\x90\x80\x80", 4));
+    CHECK(!wire_utf8("\xed\x95", 2) && !wire_utf8("\x80", 1) && !wire_utf8("\xe0\x80\x80", 3));
+}
+
+TEST(a_megabyte_of_empty_messages_is_refused_in_bounded_memory)
+{
+    /* Envelope{1, seq 1, item_chunk{items: "" * n}}: field 32, then field 3 with length 0. */
+    size_t n = 500000, at = 0, body = 2 * n;
+    memcpy(frame, "\x08\x01\x18\x01\x82\x02", 6), at = 6;
+    for (size_t v = body;; v >>= 7) {
+        frame[at++] = (uint8_t)((v & 127) | (v > 127 ? 128 : 0));
+        if (v <= 127)
+            break;
+    }
+    for (size_t i = 0; i < n; i++)
+        frame[at++] = 0x1a, frame[at++] = 0;
+    struct arena arena = { 0 };
+    const Koeval__Envelope *got;
+    struct err err = { 0 };
+    CHECK(!wire_unpack(&got, &arena, WIRE_FROM_COORDINATOR, frame, at, &err));
+    printf("  %zu bytes in, arena %zu\n", at, arena.total);
+    CHECK(arena.total <= ARENA_MAX);
+    arena_reset(&arena);
+}
+
+TEST(an_unknown_body_and_an_unknown_field_are_no_error)
+{
+    /* field 200 (a body of tomorrow), field 7 (a field of tomorrow) */
+    const char bytes[] = "\x08\x02\x18\x01\xc2\x0c\x02\x08\x01\x38\x05";
+    struct arena arena = { 0 };
+    const Koeval__Envelope *got;
+    struct err err = { 0 };
+    CHECK(wire_unpack(&got, &arena, WIRE_FROM_AGENT, bytes, sizeof(bytes) - 1, &err));
+    CHECK(got->body_case == KOEVAL__ENVELOPE__BODY__NOT_SET && got->version == 2 &&
+          got->base.n_unknown_fields == 2);
+    arena_reset(&arena);
+}
+
+TEST(what_is_too_large_is_not_sent)
+{
+    static uint8_t big[WIRE_FRAME_MAX];
+    memset(big, 'x', sizeof(big));
+    Koeval__Prompt p = KOEVAL__PROMPT__INIT;
+    p.text = (ProtobufCBinaryData){ sizeof(big) - 10, big };
+    Koeval__Request r = KOEVAL__REQUEST__INIT;
+    Koeval__Item it = KOEVAL__ITEM__INIT, *items[] = { &it };
+    Koeval__Prompt *ps[] = { &p };
+    Koeval__Request *rs[] = { &r };
+    it.n_prompts = it.n_requests = 1;
+    it.prompts = ps;
+    it.requests = rs;
+    Koeval__Lease l = KOEVAL__LEASE__INIT;
+    l.shard = l.epoch = 1;
+    Koeval__ItemChunk c = KOEVAL__ITEM_CHUNK__INIT;
+    c.lease = &l;
+    c.n_items = 1;
+    c.items = items;
+    ENV(e, ITEM_CHUNK, item_chunk, c);
+    CHECK(!goes(&e, WIRE_FROM_COORDINATOR));
+    p.text.len = 1000;
+    CHECK(goes(&e, WIRE_FROM_COORDINATOR) && comes(&e, WIRE_FROM_COORDINATOR));
+    big[3] = 0xff;
+    CHECK(!comes(&e, WIRE_FROM_COORDINATOR));
+    big[3] = 'x';
+    r.prompt = 1;
+    CHECK(!comes(&e, WIRE_FROM_COORDINATOR));
+}
+
+static void seed(const char *dir, int no, int side, const Koeval__Envelope *e)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/seed%d", dir, no);
+    FILE *f = fopen(path, "wb");
+    assert(f);
+    fputc(side, f);
+    fwrite(frame, 1, koeval__envelope__pack(e, frame), f);
+    fclose(f);
+}
+
+/* Every body at least once, filled; an invalid one is a seed too. */
+TEST(seeds_are_written_when_SEEDS_names_a_folder)
+{
+    const char *dir = getenv("SEEDS");
+    if (!dir)
+        return;
+    struct batch b;
+    batch_init(&b);
+    {
+        ENV(e, RESULT_BATCH, result_batch, b.m);
+        seed(dir, 0, 0, &e);
+    }
+    Koeval__Lease *ls[] = { &b.lease };
+    ProtobufCBinaryData d[] = { { 32, digest } };
+    Koeval__Gpu g = KOEVAL__GPU__INIT, *gs[] = { &g };
+    g.uuid = (ProtobufCBinaryData){ 16, id };
+    g.name = "H100";
+    Koeval__Hello h = KOEVAL__HELLO__INIT;
+    h.proto_min = h.proto_max = h.shards_max = 1;
+    h.build = "x-1";
+    h.hostname = "n1";
+    h.incarnation = g.uuid;
+    h.class_digest = d[0];
+    h.n_gpu = 1;
+    h.gpu = gs;
+    h.n_models = 1;
+    h.models = d;
+    h.n_held = 1;
+    h.held = ls;
+    {
+        ENV(e, HELLO, hello, h);
+        CHECK(goes(&e, WIRE_FROM_AGENT));
+        seed(dir, 1, 0, &e);
+    }
+    Koeval__Heartbeat hb = KOEVAL__HEARTBEAT__INIT;
+    hb.beat = 1;
+    hb.n_held = 1;
+    hb.held = ls;
+    Koeval__GpuLoad gl = KOEVAL__GPU_LOAD__INIT, *gls[] = { &gl };
+    gl.temp_c = -3;
+    hb.n_gpu = 1;
+    hb.gpu = gls;
+    {
+        ENV(e, HEARTBEAT, heartbeat, hb);
+        seed(dir, 2, 0, &e);
+    }
+    Koeval__Welcome w = KOEVAL__WELCOME__INIT;
+    w.version = 1;
+    w.session = w.coordinator_epoch = 1;
+    w.heartbeat_ms = 5000;
+    w.lease_ms = 60000;
+    w.window_bytes = 65536;
+    w.batch_items = 100;
+    w.n_keep = 1;
+    w.keep = ls;
+    {
+        ENV(e, WELCOME, welcome, w);
+        CHECK(goes(&e, WIRE_FROM_COORDINATOR));
+        seed(dir, 3, 1, &e);
+    }
+    Koeval__Generation gen = KOEVAL__GENERATION__INIT;
+    gen.n_until = 1;
+    gen.max_new_tokens = 9;
+    ProtobufCBinaryData until[] = { { 2, (uint8_t *)"\n\n" } };
+    gen.until = until;
+    Koeval__Params p = KOEVAL__PARAMS__INIT;
+    p.dtype = 1;
+    p.mode = 1;
+    p.kind = 3;
+    p.repeats = 1;
+    p.generation = &gen;
+    Koeval__Grant gr = KOEVAL__GRANT__INIT;
+    gr.lease = &b.lease;
+    gr.lease_ms = 1;
+    gr.run = 1;
+    gr.plan_hi = 4;
+    gr.model = d[0];
+    gr.params = &p;
+    {
+        ENV(e, GRANT, grant, gr);
+        CHECK(goes(&e, WIRE_FROM_COORDINATOR));
+        seed(dir, 4, 1, &e);
+    }
+    Koeval__Turn t = KOEVAL__TURN__INIT, *ts[] = { &t, &t };
+    t.role = 2;
+    t.text = until[0];
+    Koeval__Prompt pr = KOEVAL__PROMPT__INIT, *prs[] = { &pr };
+    pr.n_turns = 2;
+    pr.turns = ts;
+    pr.gen_prefix = until[0];
+    Koeval__Request r = KOEVAL__REQUEST__INIT, *rs[] = { &r, &r };
+    Koeval__Item it = KOEVAL__ITEM__INIT, *its[] = { &it };
+    it.n_prompts = 1;
+    it.prompts = prs;
+    it.n_requests = 2;
+    it.requests = rs;
+    Koeval__ItemChunk c = KOEVAL__ITEM_CHUNK__INIT;
+    c.lease = &b.lease;
+    c.n_items = 1;
+    c.items = its;
+    {
+        ENV(e, ITEM_CHUNK, item_chunk, c);
+        CHECK(goes(&e, WIRE_FROM_COORDINATOR));
+        seed(dir, 5, 1, &e);
+    }
+    b.m.n_loglik = b.m.n_greedy = 0;
+    b.m.n_finish = b.m.n_output = 8;
+    b.nreq[3] = 2;
+    Koeval__Finish f[8] = { 1, 2, 3, 1, 1, 1, 1, 1 };
+    ProtobufCBinaryData o[8] = { until[0], until[0] };
+    b.m.finish = f;
+    b.m.output = o;
+    {
+        ENV(e, RESULT_BATCH, result_batch, b.m);
+        CHECK(goes(&e, WIRE_FROM_AGENT));
+        seed(dir, 6, 0, &e);
+    }
+    Koeval__Ack a = KOEVAL__ACK__INIT;
+    a.batch = 1;
+    a.verdict = 1;
+    {
+        ENV(e, ACK, ack, a);
+        seed(dir, 7, 1, &e);
+    }
+}
