@@ -39,8 +39,10 @@ bool engine_load(struct engine *engine, const char *dir, enum engine_dtype dtype
                  enum engine_mode mode, struct err *err) MUST;
 void engine_unload(struct engine *engine);
 
-/* The numerics class of what is loaded, as JSON in stable bytes: equal text, equal bits.  Borrowed
- * until the next load; NULL when nothing is loaded. */
+/* The numerics class of this engine, as JSON in stable bytes: equal text, equal bits.  It speaks of
+ * the device, the backend and its numerics version, not of a model, dtype or mode: an agent says it
+ * before it has loaded anything, and a run adds its own dtype and mode.  Never NULL after
+ * engine_open; borrowed. */
 const char *engine_class_facts(const struct engine *engine);
 /* Vocabulary, most positions, ...; NULL when nothing is loaded. */
 const struct model_config *engine_model(const struct engine *engine);
