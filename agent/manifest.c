@@ -22,72 +22,6 @@ static const char *const names[] = { "config.json",
                                      "chat_template.jinja" };
 static const char *const endings[] = { ".safetensors", ".safetensors.index.json" };
 
-struct cached {
-    dev_t device;
-    ino_t inode;
-    off_t bytes;
-    struct timespec modified, changed;
-    uint8_t sha256[32];
-};
-
-struct manifest_cache {
-    int32_t count, capacity;
-    struct cached *list;
-};
-
-struct manifest_cache *manifest_cache_new(void)
-{
-    return must_calloc(1, sizeof(struct manifest_cache));
-}
-
-void manifest_cache_free(struct manifest_cache *cache)
-{
-    if (!cache)
-        return;
-    free(cache->list);
-    free(cache);
-}
-
-static bool time_same(struct timespec a, struct timespec b)
-{
-    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-static bool stat_same(const struct cached *cached, const struct stat *st)
-{
-    return cached->device == st->st_dev && cached->inode == st->st_ino &&
-           cached->bytes == st->st_size && time_same(cached->modified, st->st_mtim) &&
-           time_same(cached->changed, st->st_ctim);
-}
-
-static const struct cached *cache_find(const struct manifest_cache *cache, const struct stat *st)
-{
-    for (int32_t i = 0; cache && i < cache->count; i++)
-        if (stat_same(&cache->list[i], st))
-            return &cache->list[i];
-    return NULL;
-}
-
-static struct cached cached_of(const struct stat *st)
-{
-    return (struct cached){ .device = st->st_dev,
-                            .inode = st->st_ino,
-                            .bytes = st->st_size,
-                            .modified = st->st_mtim,
-                            .changed = st->st_ctim };
-}
-
-static void cache_put(struct manifest_cache *cache, struct cached entry)
-{
-    if (!cache)
-        return;
-    if (cache->count == cache->capacity) {
-        cache->capacity = cache->capacity ? 2 * cache->capacity : 64;
-        cache->list = must_realloc(cache->list, (size_t)cache->capacity, sizeof(*cache->list));
-    }
-    cache->list[cache->count++] = entry;
-}
-
 static void digest_end(EVP_MD_CTX *ctx) { EVP_MD_CTX_free(ctx); }
 AUTO_FREES(EVP_MD_CTX *, digest_end)
 
@@ -141,26 +75,15 @@ static bool file_hash(uint8_t out[32], int fd, int64_t bytes, struct err *err)
     return true;
 }
 
-static bool file_read(struct manifest_file *file, const char *dir, struct manifest_cache *cache,
-                      struct err *err)
+static bool file_read(struct manifest_file *file, const char *dir, struct err *err)
 {
     __attribute__((cleanup(fd_close))) int fd = -1;
-    struct stat st, after;
+    struct stat st;
     if (!file_open(&fd, &st, dir, file->name, err))
         return false;
     file->bytes = st.st_size;
-    const struct cached *known = cache_find(cache, &st);
-    if (known) {
-        memcpy(file->sha256, known->sha256, sizeof(file->sha256));
-        return true;
-    }
-    struct cached entry = cached_of(&st);
     if (!file_hash(file->sha256, fd, file->bytes, err))
         return err_wrap(err, "%s", file->name);
-    if (fstat(fd, &after) < 0 || !stat_same(&entry, &after))
-        return err_set(err, ERR_RETRY, "%s: changed while it was read", file->name);
-    memcpy(entry.sha256, file->sha256, sizeof(entry.sha256));
-    cache_put(cache, entry);
     return true;
 }
 
@@ -244,33 +167,73 @@ static void digest_all(struct manifest *manifest)
     EVP_DigestFinal_ex(ctx, manifest->digest, NULL);
 }
 
-static bool read_all(struct manifest *manifest, const char *dir, struct manifest_cache *cache,
-                     struct err *err)
+/* What stat says of a file, without the padding between fields. */
+static void stamp_put(EVP_MD_CTX *ctx, const char *name, const struct stat *st)
 {
-    if (!names_list(manifest, dir, err) || !names_check(manifest, err))
+    int64_t facts[] = { (int64_t)st->st_dev,  (int64_t)st->st_ino,
+                        (int64_t)st->st_size, (int64_t)st->st_mtim.tv_sec,
+                        st->st_mtim.tv_nsec,  (int64_t)st->st_ctim.tv_sec,
+                        st->st_ctim.tv_nsec };
+    EVP_DigestUpdate(ctx, name, strlen(name) + 1);
+    EVP_DigestUpdate(ctx, facts, sizeof(facts));
+}
+
+static bool stamp_of(uint64_t *out, const struct manifest *listed, const char *dir, struct err *err)
+{
+    AUTO(digest_end) EVP_MD_CTX *ctx = digest_begin();
+    uint8_t digest[32];
+    for (int32_t i = 0; i < listed->files_count; i++) {
+        __attribute__((cleanup(fd_close))) int fd = -1;
+        struct stat st;
+        if (!file_open(&fd, &st, dir, listed->files[i].name, err))
+            return false;
+        stamp_put(ctx, listed->files[i].name, &st);
+    }
+    EVP_DigestFinal_ex(ctx, digest, NULL);
+    memcpy(out, digest, sizeof(*out));
+    return true;
+}
+
+static bool list(struct manifest *manifest, const char *dir, struct err *err)
+{
+    manifest->files = must_calloc(MANIFEST_FILES_MAX, sizeof(*manifest->files));
+    return names_list(manifest, dir, err) && names_check(manifest, err) &&
+           stamp_of(&manifest->stamp, manifest, dir, err);
+}
+
+static bool read_all(struct manifest *manifest, const char *dir, struct err *err)
+{
+    uint64_t after;
+    if (!list(manifest, dir, err))
         return false;
     for (int32_t i = 0; i < manifest->files_count; i++)
-        if (!file_read(&manifest->files[i], dir, cache, err))
+        if (!file_read(&manifest->files[i], dir, err))
             return false;
+    if (!manifest_stamp(&after, dir, err))
+        return false;
+    if (after != manifest->stamp)
+        return err_set(err, ERR_RETRY, "changed while it was read");
     digest_all(manifest);
     return true;
 }
 
-bool manifest_read_cached(struct manifest *out, const char *dir, struct manifest_cache *cache,
-                          struct err *err)
+bool manifest_read(struct manifest *out, const char *dir, struct err *err)
 {
     AUTO(manifest_free) struct manifest manifest = { 0 };
-    manifest.files = must_calloc(MANIFEST_FILES_MAX, sizeof(*manifest.files));
-    if (!read_all(&manifest, dir, cache, err))
+    if (!read_all(&manifest, dir, err))
         return err_wrap(err, "%s", dir);
     *out = manifest;
     manifest.files = NULL;
     return true;
 }
 
-bool manifest_read(struct manifest *out, const char *dir, struct err *err)
+bool manifest_stamp(uint64_t *out, const char *dir, struct err *err)
 {
-    return manifest_read_cached(out, dir, NULL, err);
+    AUTO(manifest_free) struct manifest manifest = { 0 };
+    if (!list(&manifest, dir, err))
+        return err_wrap(err, "%s", dir);
+    *out = manifest.stamp;
+    return true;
 }
 
 void manifest_free(struct manifest *manifest)

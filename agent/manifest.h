@@ -29,6 +29,7 @@ struct manifest {
     int32_t files_count;
     struct manifest_file *files; /* sorted by name, bytewise */
     uint8_t digest[32];
+    uint64_t stamp; /* manifest_stamp of the moment it was read */
 };
 
 /* Reads every byte of the folder's files.  ERR_INPUT: no model folder; ERR_RETRY: a file cannot be
@@ -39,15 +40,8 @@ AUTO_ENDS(struct manifest, manifest_free)
 
 void manifest_hex(char out[MANIFEST_DIGEST_HEX], const uint8_t digest[32]);
 
-/* Digests already computed in this process, by (device, inode, size, time of change): a model of
- * 60 GB is read once, and looked at again before each load for the price of a few stat calls. */
-struct manifest_cache;
-struct manifest_cache *manifest_cache_new(void);
-void manifest_cache_free(struct manifest_cache *cache);
-AUTO_FREES(struct manifest_cache *, manifest_cache_free)
-
-/* The same through a cache (NULL: none).  Not for two threads at once. */
-bool manifest_read_cached(struct manifest *out, const char *dir, struct manifest_cache *cache,
-                          struct err *err) MUST;
+/* Changes whenever a file of the folder does: a hash of their names, inodes, sizes and times. Costs
+ * a few stat calls, so a model of 60 GB is read once and looked at again before each load. */
+bool manifest_stamp(uint64_t *out, const char *dir, struct err *err) MUST;
 
 #endif

@@ -41,11 +41,11 @@ static void model_new(void)
     put("tokenizer.json", "{\"a\":1}");
 }
 
-static void hex_of_folder(char hex[MANIFEST_DIGEST_HEX], struct manifest_cache *cache)
+static void hex_of_folder(char hex[MANIFEST_DIGEST_HEX])
 {
     struct err err = { 0 };
     AUTO(manifest_free) struct manifest m = { 0 };
-    bool ok = manifest_read_cached(&m, dir, cache, &err);
+    bool ok = manifest_read(&m, dir, &err);
     assert(ok);
     manifest_hex(hex, m.digest);
 }
@@ -72,7 +72,7 @@ TEST(the_digest_is_sha256_of_one_line_a_file)
 {
     char hex[MANIFEST_DIGEST_HEX], command[300], line[200] = "";
     model_new();
-    hex_of_folder(hex, NULL);
+    hex_of_folder(hex);
     snprintf(command, sizeof(command),
              "cd %s && for f in config.json model.safetensors tokenizer.json; do "
              "printf '%%s  %%s  %%s\\n' $(sha256sum < $f | cut -d' ' -f1) $(stat -c %%s $f) $f; "
@@ -89,28 +89,32 @@ TEST(a_file_that_decides_no_answer_does_not_count)
 {
     char before[MANIFEST_DIGEST_HEX], after[MANIFEST_DIGEST_HEX];
     model_new();
-    hex_of_folder(before, NULL);
+    hex_of_folder(before);
     put("README.md", "x");
     put("pytorch_model.bin", "x");
-    hex_of_folder(after, NULL);
+    hex_of_folder(after);
     CHECK(!strcmp(before, after));
     put("generation_config.json", "{}");
-    hex_of_folder(after, NULL);
+    hex_of_folder(after);
     folder_drop();
     CHECK(strcmp(before, after));
 }
 
-TEST(a_changed_byte_is_another_model_through_the_cache_too)
+TEST(a_changed_byte_is_another_model_and_another_stamp)
 {
-    char before[MANIFEST_DIGEST_HEX], same[MANIFEST_DIGEST_HEX], after[MANIFEST_DIGEST_HEX];
-    AUTO(manifest_cache_free) struct manifest_cache *cache = manifest_cache_new();
+    struct err err = { 0 };
+    char before[MANIFEST_DIGEST_HEX], after[MANIFEST_DIGEST_HEX];
+    uint64_t first = 0, same = 0, other = 0;
     model_new();
-    hex_of_folder(before, cache);
-    hex_of_folder(same, cache);
+    hex_of_folder(before);
+    bool ok = manifest_stamp(&first, dir, &err) && manifest_stamp(&same, dir, &err);
+    put("README.md", "x");
+    ok = ok && manifest_stamp(&same, dir, &err);
     put("model.safetensors", "weighty");
-    hex_of_folder(after, cache);
+    ok = ok && manifest_stamp(&other, dir, &err);
+    hex_of_folder(after);
     folder_drop();
-    CHECK(!strcmp(before, same));
+    CHECK(ok && first == same && first != other);
     CHECK(strcmp(before, after));
 }
 
@@ -119,11 +123,11 @@ TEST(a_link_is_followed_and_a_circle_of_links_is_refused_by_name)
     struct err err = { 0 };
     char from[200], plain[MANIFEST_DIGEST_HEX], linked[MANIFEST_DIGEST_HEX];
     model_new();
-    hex_of_folder(plain, NULL);
+    hex_of_folder(plain);
     snprintf(from, sizeof(from), "%s/model.safetensors", dir);
     put("blob", "weights");
     CHECK(!unlink(from) && !symlink("blob", from));
-    hex_of_folder(linked, NULL);
+    hex_of_folder(linked);
     CHECK(!strcmp(plain, linked));
     CHECK(!unlink(from) && !symlink("model.safetensors", from));
     AUTO(manifest_free) struct manifest m = { 0 };
