@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "coordinator/cli/table.h"
+#include "coordinator/store/db.h"
 
 const struct option cli_options[] = {
     { OPTION_TEXT, "db", "CONNINFO", NULL, "the database (environment: KOEVAL_DB)" },
@@ -74,9 +75,23 @@ const char *cli_list(const struct cli *cli, const char *name, int at)
 
 bool cli_db_as(struct db **out, struct cli *cli, const char *role, struct err *err)
 {
-    (void)out;
-    cli->exit = CLI_NO_DATABASE;
-    return err_set(err, ERR_INPUT, "no database as %s", role);
+    assert(role);
+    if (cli->db && strcmp(cli->db_role, role)) {
+        db_close(cli->db);
+        cli->db = NULL;
+    }
+    if (!cli->db) {
+        const char *conninfo = cli_text(cli, "db");
+        if (!conninfo)
+            conninfo = getenv("KOEVAL_DB");
+        if (!db_open(&cli->db, conninfo, role, err)) {
+            cli->exit = CLI_NO_DATABASE;
+            return err_wrap(err, "no database as %s", role);
+        }
+        cli->db_role = role;
+    }
+    *out = cli->db;
+    return true;
 }
 
 bool cli_db(struct db **out, struct cli *cli, struct err *err)
@@ -222,6 +237,7 @@ static bool args_fit(struct cli *cli, struct err *err)
 
 static void cli_end(struct cli *cli)
 {
+    db_close(cli->db);
     options_free(&cli->options);
     buf_free(&cli->document);
 }
