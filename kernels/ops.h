@@ -121,15 +121,16 @@ struct attention {
     int32_t window;                    /* 0: none; else the last `window` keys, itself included */
 };
 
-/* What the scored rows are asked: targets of row i are [target_at[i], target_at[i + 1]). */
+/* What the scored rows are asked: targets of row i are [target_at[i], target_at[i + 1]).  Indexes
+ * need not begin at 0, so that a chunk's rows are a slice of the wave's. */
 struct head {
-    const int32_t *target_at; /* [rows + 1], from 0; NULL: no targets */
+    const int32_t *target_at; /* [rows + 1]; NULL: no targets */
     const int32_t *target;    /* token ids, each in [0, vocabulary) */
     float scale;              /* logit = T(scale T(w x)); 1: none */
     float softcap;            /* 0: none; else logit = T(c tanh(logit / c)) */
     float *lse;               /* out [rows]: log of the sum of e^logit; NaN if a logit is NaN */
     int32_t *argmax;          /* out [rows]: lowest id of the greatest logit; -1: none is > -inf */
-    float *logit;             /* out [target_at[rows]] */
+    float *logit;             /* out, by the same indexes as target */
 };
 
 /* The largest of everything that will be asked, so that the steady state allocates nothing. */
