@@ -10,6 +10,7 @@ _Static_assert((int)CODE_BYE_DRAINED == (int)KOEVAL__CODE__BYE_DRAINED, "codes")
 _Static_assert((int)CODE_SUPERSEDED == (int)KOEVAL__CODE__SUPERSEDED, "codes");
 _Static_assert((int)REFUSAL_INVALID == (int)KOEVAL__REFUSAL__INVALID, "refusals");
 _Static_assert((int)VERDICT_REJECTED == (int)KOEVAL__VERDICT__REJECTED, "verdicts");
+_Static_assert(PROTOCOL_VERSION == WIRE_VERSION, "version");
 _Static_assert(HELD_MAX == WIRE_HELD_MAX && DISK_MAX == WIRE_MODELS_MAX, "limits");
 
 /* ---- reading ---- */

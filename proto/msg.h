@@ -9,6 +9,8 @@
 
 #include "common/base.h"
 
+#define PROTOCOL_VERSION 1 /* the only one there is so far */
+
 #define HELD_MAX     16  /* leases of one agent */
 #define RESIDENT_MAX 8   /* models in memory that are worth naming, the running one first */
 #define DISK_MAX     256 /* models on an agent's disks */
