@@ -4,9 +4,9 @@
  * nothing: the first failure sticks to the device, later ops may do nothing, and dev_sync() reports
  * it once. So the forward pass has no error paths, on a CPU as on a stream of a GPU.
  *
- *   - A mat and a weight are device memory.  Arrays named `const int32_t *` are host memory; they,
- *     and every struct passed by pointer, stay as they are until the next dev_sync().  What an op
- *     writes to host memory (downloads, answers of the head) may be read after it.
+ *   - A mat and a weight are device memory.  Arrays named `const int32_t *` are host memory and
+ *     stay as they are until the next dev_sync(); a struct passed by pointer is read in the call.
+ *     What an op writes to host memory (downloads, answers of the head) may be read after the sync.
  *   - Numbers of activations have dev->type: the model's dtype in MODE_HF, F32 in MODE_FP32.
  *     "T(x)" below is x rounded to it.  Arithmetic inside an op is fp32; where T() stands, HF
  * rounds.

@@ -256,6 +256,7 @@ static bool head_dim_resolve(struct model_config *c, const struct raw *raw, stru
         return err_set(err, ERR_INPUT, "head_dim %d is odd", c->head_dim);
     if ((int64_t)c->heads * c->head_dim > MODEL_INTER_MAX)
         return err_set(err, ERR_INPUT, "%d heads of %d are too wide", c->heads, c->head_dim);
+    c->attn_scale = (float)(1 / sqrt(c->head_dim));
     return true;
 }
 

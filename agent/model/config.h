@@ -35,8 +35,8 @@ struct model_config {
     const char *model_type;   /* static */
     enum model_dtype dtype;   /* of the checkpoint, as config.json says; F32 when it does not */
     int32_t hidden, inter, layers, heads, kv_heads, head_dim, vocab, positions_max;
-    float eps;
-    bool tied; /* the head is the embedding; weights without a head tie it too */
+    float eps, attn_scale; /* attn_scale: score = attn_scale (q . k) */
+    bool tied;             /* the head is the embedding; weights without a head tie it too */
     bool qkv_bias, o_bias, mlp_bias;
     struct rope_config rope;
     int32_t window[MODEL_LAYERS_MAX]; /* a layer's last keys, itself included; 0: all */

@@ -159,11 +159,18 @@ static struct entry *entry_new(struct reader *r)
     return e;
 }
 
+static bool name_ok(const struct buf *name)
+{
+    for (size_t i = 0; i < name->size; i++)
+        if ((unsigned char)name->bytes[i] < 0x20)
+            return false;
+    return name->size <= TENSOR_NAME_MAX;
+}
+
 static void entry_read(struct reader *r)
 {
-    if (r->count == SAFETENSORS_TENSORS_MAX || r->key.size > TENSOR_NAME_MAX ||
-        memchr(buf_text(&r->key), 0, r->key.size)) {
-        json_fail(&r->json, "too many tensors, or a name too long or with a NUL");
+    if (r->count == SAFETENSORS_TENSORS_MAX || !name_ok(&r->key)) {
+        json_fail(&r->json, "too many tensors, or a name too long or with a control character");
         return;
     }
     struct entry *e = entry_new(r);
