@@ -1,5 +1,7 @@
 #include "proto/arena.h"
 
+#include <string.h>
+
 struct arena_chunk {
     struct arena_chunk *next;
     size_t size;
@@ -39,4 +41,11 @@ void arena_reset(struct arena *arena)
         arena->chunk = next;
     }
     arena->used = arena->total = 0;
+}
+
+void arena_wipe(struct arena *arena)
+{
+    for (struct arena_chunk *chunk = arena->chunk; chunk; chunk = chunk->next)
+        explicit_bzero(chunk->bytes, chunk->size);
+    arena_reset(arena);
 }

@@ -18,5 +18,7 @@ void *arena_get(struct arena *arena, size_t size);
 /* Frees everything in it; the arena can be used again. */
 void arena_reset(struct arena *arena);
 AUTO_ENDS(struct arena, arena_reset)
+/* The same for what held text of items: zeroes it first. */
+void arena_wipe(struct arena *arena);
 
 #endif
