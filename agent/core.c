@@ -3,8 +3,8 @@
 #define BACKOFF_MIN_MS     500
 #define BACKOFF_MAX_MS     15000
 #define BACKOFF_REFUSED_MS 60000
-#define HELLO_MS           500 /* the first one is always lost: nothing is queued before the handshake */
-#define CREDIT_BEATS       4 /* a Credit with every so many Heartbeats */
+#define HELLO_MS           500 /* the first is always lost: sent before the handshake */
+#define CREDIT_BEATS       4   /* a Credit with every so many Heartbeats */
 #define LINGER_MS          5000
 #define UNIT_BYTES_FIRST   65536
 

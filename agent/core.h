@@ -158,8 +158,13 @@ void agent_step(struct agent *agent, const struct agent_event *event,
  * 0.8 of the lease.  Counts as begun. */
 bool agent_next(struct agent *agent, int64_t now_ms, struct unit *out);
 
-/* False once the lease is lost, revoked, handed back or older than 0.8 of its time: stop now. */
-bool agent_may(const struct agent *agent, struct lease lease, int64_t now_ms);
+/* Until when it may be computed: 0.8 of the lease after the last renewal known to be committed; 0
+ * once it is lost, revoked or handed back. */
+int64_t agent_until(const struct agent *agent, struct lease lease);
+static inline bool agent_may(const struct agent *agent, struct lease lease, int64_t now_ms)
+{
+    return now_ms < agent_until(agent, lease);
+}
 
 /* How many more batches it can take. */
 int32_t agent_room(const struct agent *agent);

@@ -124,14 +124,12 @@ void jobs_keep(struct agent *agent, const struct msg *welcome)
     }
 }
 
-bool agent_may(const struct agent *agent, struct lease lease, int64_t now_ms)
+int64_t agent_until(const struct agent *agent, struct lease lease)
 {
-    for (int32_t i = 0; i < agent->jobs_count; i++) {
-        const struct job *job = &agent->jobs[i];
-        if (lease_same(job->lease, lease))
-            return now_ms < job->until_ms && !job->end;
-    }
-    return false;
+    for (int32_t i = 0; i < agent->jobs_count; i++)
+        if (lease_same(agent->jobs[i].lease, lease))
+            return agent->jobs[i].end ? 0 : agent->jobs[i].until_ms;
+    return 0;
 }
 
 static bool ripe(const struct agent *agent, const struct job *job, int64_t now_ms)

@@ -9,6 +9,11 @@
 
 #include "common/base.h"
 
+/* czmq.h brings <syslog.h>, whose LOG_INFO and LOG_DEBUG are macros with other numbers. */
+#include <syslog.h>
+#undef LOG_INFO
+#undef LOG_DEBUG
+
 enum log_level {
     LOG_ERROR, /* someone must act */
     LOG_WARN,  /* we coped */

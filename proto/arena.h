@@ -20,5 +20,6 @@ void arena_reset(struct arena *arena);
 AUTO_ENDS(struct arena, arena_reset)
 /* The same for what held text of items: zeroes it first. */
 void arena_wipe(struct arena *arena);
+AUTO_ENDS(struct arena, arena_wipe)
 
 #endif
