@@ -1,0 +1,81 @@
+-- What administrators order of nodes and keys. A node is a name on keys; all agents under it obey.
+create or replace function node_drain(p_node text, p_why text) returns int language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+declare
+    n int;
+begin
+    if coalesce(p_why, '') = '' then
+        raise exception 'a drain needs a reason' using errcode = 'KE004';
+    end if;
+    perform node_check(p_node);
+    update agent set intent = 'drain', intent_why = p_why, intent_by = session_user,
+           intent_at = clock_timestamp()
+     where key_id in (select key_id from agent_key where node = p_node) and intent <> 'drain';
+    get diagnostics n = row_count;
+    perform command_log('node_drain', jsonb_build_object('node', p_node, 'why', p_why));
+    notify koeval_work;
+    return n;
+end $$;
+
+create or replace function node_resume(p_node text) returns int language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+declare
+    n int;
+begin
+    perform node_check(p_node);
+    update agent set intent = 'active', intent_why = null, intent_by = session_user,
+           intent_at = clock_timestamp()
+     where key_id in (select key_id from agent_key where node = p_node) and intent <> 'active';
+    get diagnostics n = row_count;
+    perform command_log('node_resume', jsonb_build_object('node', p_node));
+    notify koeval_work;
+    return n;
+end $$;
+
+create or replace function node_check(p_node text) returns void language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+begin
+    if not exists (select from agent_key where node = p_node) then
+        raise exception 'no node %', p_node using errcode = 'KE005';
+    end if;
+end $$;
+
+-- The same key for the same node again is a no-op. A revoked key stays revoked: make a new one.
+create or replace function key_add(p_pubkey bytea, p_node text) returns int language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+declare
+    k agent_key;
+begin
+    insert into agent_key (pubkey, node) values (p_pubkey, p_node) on conflict do nothing;
+    if found then
+        perform command_log('key_add', jsonb_build_object('node', p_node));
+        perform pg_notify('koeval_key', '');
+    end if;
+    select * into k from agent_key where pubkey = p_pubkey;
+    if k.revoked_at is not null or k.node <> p_node then
+        raise exception 'key % is % and cannot be added', k.key_id,
+            case when k.node <> p_node then 'the key of node ' || k.node else 'revoked' end
+            using errcode = 'KE009';
+    end if;
+    return k.key_id;
+end $$;
+
+-- After this returns, nothing from the key is committed: in-flight batches pass the gate first, later
+-- ones see the row. Returns how many leases it ended.
+create or replace function key_revoke(p_key int, p_why text) returns int language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+declare
+    n int;
+begin
+    perform gate_close();
+    update agent_key set revoked_at = clock_timestamp(), reason = p_why
+     where key_id = p_key and revoked_at is null;
+    if not found then
+        raise exception 'key % is unknown or revoked already', p_key using errcode = 'KE005';
+    end if;
+    n := shard_release(array(select shard_id from shard join agent on agent_id = lease_agent
+                              where key_id = p_key and state = 'leased'), 'revoked');
+    perform command_log('key_revoke', jsonb_build_object('key', p_key, 'why', p_why));
+    perform pg_notify('koeval_key', '');
+    return n;
+end $$;
