@@ -29,14 +29,18 @@ static bool connection_err(const PGconn *conn, struct err *err)
     return err_set(err, ERR_RETRY, "postgres: %.*s", (int)strcspn(text, "\n"), text);
 }
 
-bool db_open(struct db **out, const char *conninfo, const char *role, struct err *err)
+bool db_open_database(struct db **out, const char *conninfo, const char *role, const char *database,
+                      struct err *err)
 {
-    /* What stands before dbname is overridden by what conninfo says, what stands behind is not. */
+    /* What stands before dbname is overridden by what conninfo says, what stands behind is not; of
+     * two dbnames only the first is taken apart. */
     const char *const words[] = { "user",   "options",         "fallback_application_name",
-                                  "dbname", "client_encoding", NULL };
+                                  "dbname", "client_encoding", database ? "dbname" : NULL,
+                                  NULL };
     const char *const values[] = { role,     "-c search_path=koeval,ranking",
                                    "koeval", conninfo ? conninfo : "",
-                                   "UTF8",   NULL };
+                                   "UTF8",   database,
+                                   NULL };
     AUTO(db_close) struct db *db = must_calloc(1, sizeof(*db));
     db->conn = PQconnectdbParams(words, values, 1);
     if (PQstatus(db->conn) != CONNECTION_OK)
@@ -45,6 +49,31 @@ bool db_open(struct db **out, const char *conninfo, const char *role, struct err
     /* Notices are prose about schemas; a program's stderr is not the place. */
     PQsetNoticeReceiver(db->conn, notice_drop, NULL);
     *out = TAKE(db);
+    return true;
+}
+
+bool db_open(struct db **out, const char *conninfo, const char *role, struct err *err)
+{
+    return db_open_database(out, conninfo, role, NULL, err);
+}
+
+static void conninfo_free(PQconninfoOption *options) { PQconninfoFree(options); }
+AUTO_FREES(PQconninfoOption *, conninfo_free)
+
+bool db_target(char *out, size_t size, const char *conninfo, struct err *err)
+{
+    const char *name = getenv("PGDATABASE");
+    name = name ? name : "koeval";
+    AUTO(conninfo_free) PQconninfoOption *options = NULL;
+    if (conninfo && conninfo[0]) {
+        options = PQconninfoParse(conninfo, NULL);
+        if (!options)
+            return err_set(err, ERR_INPUT, "connection string is none");
+        for (const PQconninfoOption *o = options; o->keyword; o++)
+            if (!strcmp(o->keyword, "dbname") && o->val)
+                name = o->val;
+    }
+    snprintf(out, size, "%s", name);
     return true;
 }
 

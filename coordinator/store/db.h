@@ -22,6 +22,11 @@ struct pg_result; /* libpq's PGresult */
 /* Connects as conninfo says; as user `role` where conninfo (or a service file) names none.
  * conninfo may be NULL: libpq's environment decides. */
 bool db_open(struct db **out, const char *conninfo, const char *role, struct err *err) MUST;
+/* The same server and user, another database of it: for making the one that conninfo names. */
+bool db_open_database(struct db **out, const char *conninfo, const char *role, const char *database,
+                      struct err *err) MUST;
+/* The database that conninfo (or PGDATABASE) names, "koeval" where neither does. */
+bool db_target(char *out, size_t size, const char *conninfo, struct err *err) MUST;
 void db_close(struct db *db);
 AUTO_FREES(struct db *, db_close)
 
