@@ -73,6 +73,12 @@ const char *cli_list(const struct cli *cli, const char *name, int at)
     return values->words[at];
 }
 
+const char *cli_conninfo(const struct cli *cli)
+{
+    const char *conninfo = cli_text(cli, "db");
+    return conninfo ? conninfo : getenv("KOEVAL_DB");
+}
+
 bool cli_db_as(struct db **out, struct cli *cli, const char *role, struct err *err)
 {
     assert(role);
@@ -81,10 +87,7 @@ bool cli_db_as(struct db **out, struct cli *cli, const char *role, struct err *e
         cli->db = NULL;
     }
     if (!cli->db) {
-        const char *conninfo = cli_text(cli, "db");
-        if (!conninfo)
-            conninfo = getenv("KOEVAL_DB");
-        if (!db_open(&cli->db, conninfo, role, err)) {
+        if (!db_open(&cli->db, cli_conninfo(cli), role, err)) {
             cli->exit = CLI_NO_DATABASE;
             return err_wrap(err, "no database as %s", role);
         }

@@ -107,6 +107,9 @@ bool cli_db(struct db **out, struct cli *cli, struct err *err) MUST;
 /* The same for another role than the command's. */
 bool cli_db_as(struct db **out, struct cli *cli, const char *role, struct err *err) MUST;
 
+/* --db, else KOEVAL_DB, else NULL: libpq's own environment decides. */
+const char *cli_conninfo(const struct cli *cli);
+
 bool cli_json(const struct cli *cli);   /* --json was given */
 bool cli_colour(const struct cli *cli); /* stdout is a terminal and NO_COLOR is not set */
 bool cli_tty(const struct cli *cli);

@@ -15,8 +15,11 @@ static const struct command own_commands[] = {
 
 /* A noun's array is defined in its cmd_<noun>.c. */
 
+extern const struct command db_commands[];
+
 static const struct command *const all[] = {
     /* in the order that help shows */
+    db_commands,
     own_commands,
     NULL,
 };
