@@ -1,8 +1,8 @@
 /* migrate.h - the schema that this program was built with, and how a database comes to have it.
  *
  * coordinator/sql is compiled in.  The files of tables/ run once each and are recorded with their
- * SHA-256; those of api/ run at every migration; all of it in one transaction, as koeval_owner.  The
- * digest over all of it is the schema's version: a program meets its own or refuses to work.
+ * SHA-256; those of api/ run at every migration; all of it in one transaction, as koeval_owner.
+ * The digest over all of it is the schema's version: a program meets its own or refuses to work.
  */
 #ifndef MIGRATE_H
 #define MIGRATE_H
