@@ -19,7 +19,9 @@
 #define TOKENIZER_VOCABULARY_MAX (1 << 22)
 #define TOKENIZER_MERGES_MAX     (1 << 23)
 #define TOKENIZER_ADDED_MAX      (1 << 16)
+#define TOKENIZER_ADDED_BYTES    (1 << 20) /* of all their contents */
 #define TOKENIZER_TOKEN_BYTES    4096
+#define TOKENIZER_TEXT_BYTES_MAX ((size_t)16 << 20) /* of one text to encode */
 #define TOKENIZER_STEPS_MAX      16
 #define TOKENIZER_SPECIAL_MAX    8
 
@@ -35,6 +37,8 @@ struct tokens {
 };
 
 void tokens_free(struct tokens *tokens);
+/* Grows the array by doubling. */
+void tokens_append(struct tokens *tokens, int32_t id);
 AUTO_ENDS(struct tokens, tokens_free)
 
 /* Reads tokenizer.json, and tokenizer_config.json, special_tokens_map.json and config.json where
