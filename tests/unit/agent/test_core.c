@@ -331,6 +331,7 @@ static void reconnect(struct msg word)
 TEST(results_are_kept_through_a_reconnect_and_sent_again)
 {
     up();
+    agent.conf.resend_ms = 1000000;
     grant(lease_a);
     result(lease_a, 10, 30);
     CHECK(said(MSG_RESULTS) && said(MSG_RESULTS)->number == 1);
@@ -431,8 +432,10 @@ TEST(a_shard_that_is_computed_and_never_done_is_handed_back)
     live(20000);
     CHECK(agent.jobs_count == 1); /* its batch may still be on the way */
     ack(1, VERDICT_COMMITTED, 0);
+    live(9000);
+    CHECK(agent.jobs_count == 1); /* the word that it is done may still come */
     bool back = false;
-    for (int i = 0; i < 40 && !back; i++) {
+    for (int i = 0; i < 10 && !back; i++) {
         live(500);
         back = agent.jobs_count == 0;
     }
@@ -612,4 +615,68 @@ TEST(every_body_is_named_exactly_once)
     CHECK(freed_times(5) == 1 && !freed_times(21));
     chunk(lease_a, 0, 1, true, 24); /* of a lease that is gone */
     CHECK(freed_times(24) == 1);
+}
+
+TEST(a_beat_that_is_too_old_to_be_remembered_is_not_another_beat)
+{
+    up();
+    live(20000);
+    CHECK(agent.beat > BEATS_MAX);
+    hear((struct msg){
+        .kind = MSG_GRANT, .lease = lease_a, .model = 1, .number = agent.beat - BEATS_MAX });
+    CHECK(!agent_may(&agent, lease_a, now));
+}
+
+TEST(what_is_computed_is_not_asked_for_again_after_a_stop)
+{
+    struct unit unit;
+    up();
+    agent.unit_bytes = 2000;
+    grant(lease_a);
+    chunk(lease_a, 0, 10, false, 21);
+    CHECK(agent_next(&agent, now, &unit));
+    tick(0);
+    chunk(lease_a, 10, 10, true, 22);
+    done(lease_a, true);
+    CHECK(agent_next(&agent, now, &unit));
+    done(lease_a, false);
+    CHECK(said(MSG_ITEM_REQUEST) && said(MSG_ITEM_REQUEST)->from == 10);
+}
+
+TEST(a_shard_is_given_up_only_when_nothing_of_it_is_unacked)
+{
+    up();
+    grant(lease_a);
+    result(lease_a, 10, 30);
+    step((struct agent_event){ .kind = AGENT_FAIL, .lease = lease_a, .reason = REASON_OOM });
+    CHECK(!said(MSG_SHARD_END) && agent.jobs_count == 1);
+    ack(1, VERDICT_COMMITTED, 0);
+    CHECK(said(MSG_SHARD_END) && agent.jobs_count == 0);
+}
+
+TEST(stopping_asks_for_no_more_items)
+{
+    struct unit unit;
+    up();
+    agent.unit_bytes = 2000;
+    grant(lease_a);
+    chunk(lease_a, 0, 10, false, 21);
+    CHECK(agent_next(&agent, now, &unit));
+    step((struct agent_event){ .kind = AGENT_STOP });
+    done(lease_a, true);
+    CHECK(!said(MSG_ITEM_REQUEST) && said(MSG_SHARD_END) && did(AGENT_EXIT));
+}
+
+TEST(one_unit_is_out_at_a_time)
+{
+    struct unit unit;
+    up();
+    grant(lease_a);
+    grant(lease_b);
+    chunk(lease_a, 0, 1, true, 21);
+    chunk(lease_b, 0, 1, true, 22);
+    CHECK(agent_next(&agent, now, &unit));
+    CHECK(!agent_next(&agent, now, &unit));
+    done(unit.lease, true);
+    CHECK(agent_next(&agent, now, &unit));
 }
