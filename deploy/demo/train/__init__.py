@@ -1,0 +1,1 @@
+"""From the corpus to five tiny models.  Read bpe, model, train, evaluate; ../make runs them."""
