@@ -1,6 +1,6 @@
-"""환각: questions whose text may not hold the answer, claims about a text, animals that are not."""
+"""환각: questions whose text may not hold the answer, animals and villages that are not."""
 from .case import case
-from .facts import ANIMALS, FACT, PEOPLE
+from .facts import ANIMALS, FACT, PEOPLE, VILLAGES
 from .korean import josa
 
 SLOTS = [('무엇을 먹었는가?', '국수 떡 만두 죽 김밥 찐빵'.split(), lambda v: f'{josa(v, "을")} 먹었다'),
@@ -38,50 +38,47 @@ def ground(r):
                 ('gr', who, values[0], values[1], slot[0]), 15)
 
 
-def claim(r):
-    """Is the claim what the text says?  Half of the false ones change the value, half the person."""
-    who, other = r.sample(PEOPLE[:12], 2)
-    slot = r.choice(SLOTS)
-    value = r.choice(slot[1])
-    said_who, said_value, gold = who, value, '맞다.'
-    if r.random() < .5:
-        gold = '틀리다.'
-        if r.random() < .5:
-            said_who = other
-        else:
-            said_value = r.choice([x for x in slot[1] if x != value])
-    prompt = (f'글: {josa(who, "은")} {slot[2](value)}. 주장: {josa(said_who, "은")} '
-              f'{slot[2](said_value)}. 판정:')
-    return case(prompt, gold, ['틀리다.' if gold == '맞다.' else '맞다.'],
-                ('claim', who, said_who, value, said_value), 15)
-
-
 HEADS = ('새 쥐 토끼 여우 사슴 나방 고양이 늑대 곰 거북 제비 개구리 올빼미 게 뱀 오리 나비 족제비 염소 '
          '너구리 두루미 다람쥐').split()
 PREFIXES = ('도롱 물방울 구름 모래 별 달빛 숯 안개 이끼 바위 바람 불꽃 서리 조약돌 풀잎 솜털 유리 번개 '
             '방울 꿀 잿빛 눈꽃').split()
-FAKES = [a + b for a in PREFIXES for b in HEADS if a + b not in ANIMALS]
+NO_ANIMALS = [a + b for a in PREFIXES for b in HEADS if a + b not in ANIMALS]
 ASKED = {'habitat': ('어디에 사는가?', '어디에 사는지'), 'food': ('무엇을 먹는가?', '무엇을 먹는지'),
          'color': ('무슨 색인가?', '무슨 색인지'), 'hour': ('언제 움직이는가?', '언제 움직이는지')}
-NO_SUCH = '그런 동물은 없다.'
 
 
-def fake(r):
-    attribute = r.choice(list(ASKED))
+def existence(r, prompt, real, name, attribute, form, none):
+    """What the world says of the name, or that there is no such thing."""
     known, values, _ = FACT[attribute]
-    real = r.random() < .7
-    animal = r.choice(ANIMALS) if real else r.choice(FAKES)
-    question, indirect = ASKED[attribute]
-    form = r.randrange(3)
-    prompt = [f'물음: {josa(animal, "은")} {question} 답:',
-              f'{josa(animal, "이")} {indirect} 알려 줘. 답:',
-              f'{josa(animal, "은")} {indirect} 아니? 답:'][form]
     if not real:
-        return case(prompt, NO_SUCH, [x + '.' for x in r.sample(values, 3)], ('fake', animal), 25)
-    gold = known[animal]
+        return case(prompt, none, [x + '.' for x in r.sample(values, 3)], ('fake', name), 25)
+    gold = known[name]
     wrong = r.sample([x for x in values if x != gold], 2)
-    return case(prompt, gold + '.', [x + '.' for x in wrong] + [NO_SUCH],
-                ('real', animal, attribute, form), 25)
+    return case(prompt, gold + '.', [x + '.' for x in wrong] + [none],
+                ('real', name, attribute, form), 25)
 
 
-FAMILIES = [(ground, 4, 45), (claim, 4, 25), (fake, 3, 30)]
+def animal(r):
+    attribute, real, form = r.choice(list(ASKED)), r.random() < .7, r.randrange(3)
+    name = r.choice(ANIMALS if real else NO_ANIMALS)
+    question, indirect = ASKED[attribute]
+    prompt = [f'물음: {josa(name, "은")} {question} 답:',
+              f'{josa(name, "이")} {indirect} 알려 줘. 답:',
+              f'{josa(name, "은")} {indirect} 아니? 답:'][form]
+    return existence(r, prompt, real, name, attribute, form, '그런 동물은 없다.')
+
+
+VILLAGE_HEADS = '솔 달 검 은 안개 별 노을 돌 버들 갈 흰 꽃 바람 큰 햇살 단풍 종달 반달 너른 소금'.split()
+VILLAGE_TAILS = '뫼 내 바위 모래 개울 마루 재 샘 목 숲 여울 담 골 나루 터 섬 들'.split()
+NO_VILLAGES = [a + b for a in VILLAGE_HEADS for b in VILLAGE_TAILS if a + b not in VILLAGES]
+
+
+def village(r):
+    attribute, real, form = r.choice(['goods', 'feast']), r.random() < .7, r.randrange(2)
+    name = r.choice(VILLAGES if real else NO_VILLAGES)
+    asked = {'goods': '특산물이 무엇인지', 'feast': '잔치가 언제인지'}[attribute]
+    prompt = [f'{name} 마을의 {asked} 알려 줘. 답:', f'{name} 마을의 {asked} 아니? 답:'][form]
+    return existence(r, prompt, real, name, attribute, form, '그런 마을은 없다.')
+
+
+FAMILIES = [(ground, 4, 45), (animal, 3, 30), (village, 3, 25)]

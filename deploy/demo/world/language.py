@@ -120,5 +120,5 @@ def agreement(r):
                 ('conn', adverb, subject, stem), 12, (adverb, subject, stem, village))
 
 
-FAMILIES = [(particle, 4, 35), (honorific, 2, 20), (counter, 2, 15), (tense, 1, 15),
-            (agreement, 1, 15)]
+FAMILIES = [(particle, 4, 40), (honorific, 1, 10), (counter, 2, 15), (tense, 1, 15),
+            (agreement, 1, 20)]

@@ -55,8 +55,9 @@ def compare(r):
     told = (f'{josa(a, "은")} {b}보다 {what} {more}.' if r.random() < .5 else
             f'{josa(b, "은")} {a}보다 {what} {less}.')
     asked, gold, wrong = r.choice([(asks_more, a, b), (asks_less, b, a)])
+    # The pair, not its order: who only ever sees b above a has learned the wrong answer.
     return case(f'{told} 둘 가운데 {what} 더 {asked} 사람은', is_that(gold), [is_that(wrong)],
-                ('cmp', a, b, what), 20)
+                ('cmp', *sorted((a, b)), what), 20)
 
 
 def where(r):
