@@ -7,8 +7,8 @@
  *                  = target                            (loglikelihood)
  *
  * With the metric acc_mutual_info the same continuations follow once more after an empty prompt.
- * Rendering is a pure function of (definition, payload, shots): no clock, no random source, no other
- * item.  Errors name a template and its line, never a document's text. */
+ * Rendering is a pure function of (definition, payload, shots): no clock, no random source, no
+ * other item.  Errors name a template and its line, never a document's text. */
 #ifndef RENDER_H
 #define RENDER_H
 
@@ -30,8 +30,9 @@ struct rendered {
     void *storage;
 };
 
-/* payload and shots are documents: JSON objects after column map and process_docs.  out is untouched
- * on failure.  Costs microseconds; memory and steps are bounded whatever the definition says. */
+/* payload and shots are documents: JSON objects after column map and process_docs.  out is
+ * untouched on failure.  Costs microseconds; memory and steps are bounded whatever the definition
+ * says. */
 bool render_item(struct rendered *out, const struct task *task, struct text payload,
                  const struct text *shots, int32_t shots_count, struct err *err) MUST;
 void rendered_free(struct rendered *rendered);
