@@ -286,7 +286,12 @@ METHOD(items)
 }
 
 /* clang-format off */
-static const struct { enum value_type type; const char *name; method_fn *run; int32_t args_max; } methods[] = {
+static const struct {
+    enum value_type type;
+    const char *name;
+    method_fn *run;
+    int32_t args_max;
+} methods[] = {
     { VALUE_STR,  "strip",      method_strip,      1 },
     { VALUE_STR,  "lstrip",     method_lstrip,     1 },
     { VALUE_STR,  "rstrip",     method_rstrip,     1 },

@@ -134,13 +134,17 @@ static bool parse_string(struct node *node, struct parser *p)
 
 static bool parse_name(struct node **out, struct parser *p)
 {
-    /* clang-format off */
-    static const struct { const char *name; struct value value; } constants[] = {
-        { "true",  { .type = VALUE_BOOL, .boolean = true  } }, { "True",  { .type = VALUE_BOOL, .boolean = true  } },
-        { "false", { .type = VALUE_BOOL, .boolean = false } }, { "False", { .type = VALUE_BOOL, .boolean = false } },
-        { "none",  { .type = VALUE_NONE, .integer = 0     } }, { "None",  { .type = VALUE_NONE, .integer = 0     } },
+    static const struct {
+        const char *name;
+        struct value value;
+    } constants[] = {
+        { "true", { .type = VALUE_BOOL, .boolean = true } },
+        { "True", { .type = VALUE_BOOL, .boolean = true } },
+        { "false", { .type = VALUE_BOOL, .boolean = false } },
+        { "False", { .type = VALUE_BOOL, .boolean = false } },
+        { "none", { .type = VALUE_NONE, .integer = 0 } },
+        { "None", { .type = VALUE_NONE, .integer = 0 } },
     };
-    /* clang-format on */
     if (!parser_node(out, p, NODE_NAME))
         return false;
     (*out)->text = p->at->text;

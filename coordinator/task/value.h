@@ -36,14 +36,27 @@ struct value {
     };
 };
 
-/* clang-format off */
-static inline struct value value_undefined(struct text name) { return (struct value){ .type = VALUE_UNDEFINED, .text = name }; }
+static inline struct value value_undefined(struct text name)
+{
+    return (struct value){ .type = VALUE_UNDEFINED, .text = name };
+}
 static inline struct value value_none(void) { return (struct value){ .type = VALUE_NONE }; }
-static inline struct value value_bool(bool b) { return (struct value){ .type = VALUE_BOOL, .boolean = b }; }
-static inline struct value value_int(int64_t i) { return (struct value){ .type = VALUE_INT, .integer = i }; }
-static inline struct value value_real(double real) { return (struct value){ .type = VALUE_REAL, .real = real }; }
-static inline struct value value_str(struct text text) { return (struct value){ .type = VALUE_STR, .text = text }; }
-/* clang-format on */
+static inline struct value value_bool(bool b)
+{
+    return (struct value){ .type = VALUE_BOOL, .boolean = b };
+}
+static inline struct value value_int(int64_t i)
+{
+    return (struct value){ .type = VALUE_INT, .integer = i };
+}
+static inline struct value value_real(double real)
+{
+    return (struct value){ .type = VALUE_REAL, .real = real };
+}
+static inline struct value value_str(struct text text)
+{
+    return (struct value){ .type = VALUE_STR, .text = text };
+}
 
 static inline bool value_is_sequence(const struct value *v)
 {
