@@ -101,7 +101,7 @@ static void fields_name(struct field f[FIELDS])
         f[i] = (struct field){ names[i], { 0 } };
 }
 
-static bool config_fields(struct field f[FIELDS], const struct special_files *files,
+static bool config_fields(struct field f[FIELDS], const struct tokenizer_files *files,
                           struct err *err)
 {
     fields_name(f);
@@ -115,7 +115,7 @@ static bool config_fields(struct field f[FIELDS], const struct special_files *fi
     return true;
 }
 
-bool special_prefix_space(bool *out, const struct special_files *files, struct err *err)
+bool special_prefix_space(bool *out, const struct tokenizer_files *files, struct err *err)
 {
     struct field f[FIELDS];
     return config_fields(f, files, err) && field_bool(out, f[PREFIX_SPACE].raw, false, err);
@@ -248,7 +248,7 @@ static bool max_length_read(int32_t *out, struct text raw, struct err *err)
     return true;
 }
 
-bool special_read(struct special *special, const struct special_files *files,
+bool special_read(struct special *special, const struct tokenizer_files *files,
                   struct text post_processor, struct added *added, const struct bpe *bpe,
                   struct err *err)
 {

@@ -17,19 +17,12 @@ struct special {
     char *prefix;       /* text of bos, or of eos where there is no bos; NULL: neither */
 };
 
-/* The small files of the folder; an absent one is the empty object. */
-struct special_files {
-    struct text config;             /* config.json */
-    struct text tokenizer_config;   /* tokenizer_config.json */
-    struct text special_tokens_map; /* special_tokens_map.json */
-};
-
 /* add_prefix_space of tokenizer_config.json, which decides for a lone ByteLevel. */
-bool special_prefix_space(bool *out, const struct special_files *files, struct err *err) MUST;
+bool special_prefix_space(bool *out, const struct tokenizer_files *files, struct err *err) MUST;
 
 /* Reads the files, adds to `added` what they name, and the template: from post_processor (a raw
  * value of tokenizer.json) or from the class. */
-bool special_read(struct special *special, const struct special_files *files,
+bool special_read(struct special *special, const struct tokenizer_files *files,
                   struct text post_processor, struct added *added, const struct bpe *bpe,
                   struct err *err) MUST;
 void special_free(struct special *special);

@@ -112,8 +112,7 @@ static bool added_read(struct tokenizer *tokenizer, struct text raw, struct err 
 }
 
 /* The order matters: ids of added tokens follow from the model's vocabulary. */
-static bool parts_read(struct tokenizer *t, struct text json, const struct special_files *files,
-                       struct err *err)
+static bool parts_read(struct tokenizer *t, const struct tokenizer_files *files, struct err *err)
 {
     struct field f[] = { { "normalizer", { 0 } },
                          { "pre_tokenizer", { 0 } },
@@ -121,7 +120,8 @@ static bool parts_read(struct tokenizer *t, struct text json, const struct speci
                          { "added_tokens", { 0 } },
                          { "post_processor", { 0 } } };
     bool prefix_space;
-    if (!fields_read(f, COUNT(f), json, err) || !special_prefix_space(&prefix_space, files, err))
+    if (!fields_read(f, COUNT(f), files->tokenizer, err) ||
+        !special_prefix_space(&prefix_space, files, err))
         return false;
     if (field_empty(f[2].raw))
         return err_set(err, ERR_INPUT, "it has no model");
@@ -131,6 +131,15 @@ static bool parts_read(struct tokenizer *t, struct text json, const struct speci
         !special_read(&t->special, files, f[4].raw, &t->added, &t->bpe, err))
         return false;
     added_finish(&t->added, &t->normal);
+    return true;
+}
+
+bool tokenizer_read(struct tokenizer **out, const struct tokenizer_files *files, struct err *err)
+{
+    AUTO(tokenizer_free) struct tokenizer *t = must_calloc(1, sizeof(*t));
+    if (!parts_read(t, files, err))
+        return err_wrap(err, "tokenizer.json");
+    *out = TAKE(t);
     return true;
 }
 
@@ -151,12 +160,9 @@ bool tokenizer_open(struct tokenizer **out, const char *dir, struct err *err)
         !file_read(&map, dir, "special_tokens_map.json", "{}", err))
         return false;
 
-    AUTO(tokenizer_free) struct tokenizer *t = must_calloc(1, sizeof(*t));
-    struct special_files files = { text_in(&config), text_in(&own), text_in(&map) };
-    if (!parts_read(t, text_in(&json), &files, err))
-        return err_wrap(err, "tokenizer.json");
-    *out = TAKE(t);
-    return true;
+    struct tokenizer_files files = { text_in(&json), text_in(&config), text_in(&own),
+                                     text_in(&map) };
+    return tokenizer_read(out, &files, err);
 }
 
 void tokenizer_free(struct tokenizer *tokenizer)

@@ -44,6 +44,16 @@ AUTO_ENDS(struct tokens, tokens_free)
 /* Reads tokenizer.json, and tokenizer_config.json, special_tokens_map.json and config.json where
  * they exist, from the model's folder. */
 bool tokenizer_open(struct tokenizer **out, const char *dir, struct err *err) MUST;
+
+/* The same from memory; the bytes are needed during the call only. */
+struct tokenizer_files {
+    struct text tokenizer; /* tokenizer.json */
+    struct text config;    /* the others: {} where there is no such file */
+    struct text tokenizer_config;
+    struct text special_tokens_map;
+};
+bool tokenizer_read(struct tokenizer **out, const struct tokenizer_files *files,
+                    struct err *err) MUST;
 void tokenizer_free(struct tokenizer *tokenizer);
 AUTO_FREES(struct tokenizer *, tokenizer_free)
 
