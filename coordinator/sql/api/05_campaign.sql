@@ -253,3 +253,49 @@ begin
     notify koeval_work;
     return n;
 end $$;
+
+-- What a launch needs to know of a task, or of the members of a group, by name: newest sealed version,
+-- its own number of shots (null: it says nothing) and its sampler.
+create or replace function campaign_tasks(p_name text)
+returns table (task text, task_version_id int, n_item int, n_shot int, own_shots int, sampler text)
+language sql stable security definer set search_path = koeval, pg_temp as $$
+    select k.name, v.task_version_id, v.n_item, v.n_shot,
+           (v.definition::jsonb #>> '{fewshot,num_fewshot}')::int,
+           coalesce(v.definition::jsonb #>> '{fewshot,sampler}', 'default')
+      from task k join task_version v using (task_id)
+     where v.task_version_id = task_newest(k.name)
+       and (k.name = p_name
+            or k.name in (select jsonb_array_elements_text(definition -> 'tasks')
+                            from task_group g where g.name = p_name))
+     order by k.name;
+$$;
+
+-- Requests of the first p_items items of a task for one model, as their golds count choices; and what
+-- complete runs of the same task, shots and limit measured with each model's tokenizer, summed over the
+-- models: null where one of them has none. Time is of the fastest such run of the model itself.
+create or replace function campaign_estimate(p_version int, p_params jsonb, p_items bigint, p_model int[],
+    out requests bigint, out token_naive bigint, out token_unique bigint, out engine_s float8)
+language plpgsql stable security definer set search_path = koeval, secret, pg_temp as $$
+begin
+    select sum(jsonb_array_length(convert_from(i.gold, 'UTF8')::jsonb -> 'chars')
+               * case when v.definition::jsonb -> 'metric_list' @> '[{"metric": "acc_mutual_info"}]'
+                      then 2 else 1 end)
+      into requests from task_version v join task_item t using (task_version_id)
+      join secret.item i using (item_id)
+     where v.task_version_id = p_version and t.role = 'e' and t.item_no < p_items;
+    with c as (
+        select m.model_id, min(l.token_naive) as token_naive, min(l.token_unique) as token_unique,
+               min(l.engine_ms) filter (where l.model_id = m.model_id) as engine_ms
+          from model m left join cost_list l
+            on l.task_version_id = p_version and params_draw(l.params) = params_draw(p_params)
+           and l.tokenizer = (select f ->> 'sha256' from jsonb_array_elements(m.manifest -> 'files') f
+                               where f ->> 'name' = 'tokenizer.json')
+         where m.model_id = any (p_model) group by m.model_id)
+    select case when count(c.token_naive) = count(*) then sum(c.token_naive) end,
+           case when count(c.token_unique) = count(*) then sum(c.token_unique) end,
+           case when count(c.engine_ms) = count(*) then sum(c.engine_ms) / 1000.0 end
+      into campaign_estimate.token_naive, campaign_estimate.token_unique, engine_s from c;
+exception when others then
+    -- The original text may quote a gold.
+    raise exception 'the golds of task version % cannot be read', p_version using errcode = sqlstate;
+end $$;

@@ -14,11 +14,44 @@ begin
     return s.scorer_id;
 end $$;
 
+-- What a score job works on. The run must be complete: a score is over all of its items or is none.
+create or replace function score_begin(p_job bigint, p_attempt int)
+returns table (run_id int, n_item int, definition text) language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+#variable_conflict use_column
+declare
+    r int := job_check(p_job, p_attempt);
+begin
+    return query
+    select x.run_id, x.n_item, v.definition from run x join task_version v using (task_version_id)
+     where x.run_id = r and x.state = 'complete';
+    if not found then
+        raise exception 'run % is not complete', r using errcode = 'KE004';
+    end if;
+end $$;
+
+-- Every evaluated item of the job's run in item order, with its gold: only the coordinator's jobs may.
+create or replace function score_items(p_job bigint, p_attempt int)
+returns table (item_no int, gold bytea, loglik float8[], greedy boolean[]) language plpgsql
+security definer set search_path = koeval, secret, pg_temp as $$
+#variable_conflict use_column
+declare
+    r run;
+begin
+    select * into r from run where run_id = job_check(p_job, p_attempt);
+    return query
+    select a.item_no, i.gold, a.loglik, a.greedy from response a
+      join task_item t on t.task_version_id = r.task_version_id and t.role = 'e' and t.item_no = a.item_no
+      join secret.item i using (item_id)
+     where a.run_id = r.run_id and a.replica = 0 order by a.item_no;
+end $$;
+
 -- All metrics of a run in one call, one transaction; the same scorer again is absorbed. p_item_value is
 -- flat: for each metric width x n numbers in item order. p_stderr: null is "N/A".
 create or replace function score_write(p_job bigint, p_attempt int, p_scorer int, p_metric text[],
-    p_filter text[], p_width int[], p_value float8[], p_stderr float8[], p_item_value float8[])
-returns int language plpgsql security definer set search_path = koeval, pg_temp as $$
+    p_filter text[], p_aggregation text[], p_width int[], p_value float8[], p_stderr float8[],
+    p_item_value float8[]) returns int language plpgsql
+security definer set search_path = koeval, pg_temp as $$
 declare
     r int;
     n int;
@@ -34,10 +67,11 @@ begin
     end if;
     with f as materialized (select p_item_value as v),
     m as (select *, sum(width) over (order by no) * n as hi
-            from unnest(p_metric, p_filter, p_width, p_value, p_stderr)
-                 with ordinality u(metric, filter, width, value, stderr, no))
-    insert into score (run_id, generation, scorer_id, metric, filter, n, value, stderr, width, item_value)
-    select r, run.generation, p_scorer, metric, filter, n, m.value, m.stderr, m.width,
+            from unnest(p_metric, p_filter, p_aggregation, p_width, p_value, p_stderr)
+                 with ordinality u(metric, filter, aggregation, width, value, stderr, no))
+    insert into score (run_id, generation, scorer_id, metric, filter, aggregation, n, value, stderr,
+                       width, item_value)
+    select r, run.generation, p_scorer, metric, filter, m.aggregation, n, m.value, m.stderr, m.width,
            f.v[hi - m.width * n + 1 : hi]
       from m, f, run where run.run_id = r
     on conflict do nothing;

@@ -27,6 +27,50 @@ security definer set search_path = koeval, pg_temp as $$
     having count(score_id) = (select count(*) from board_task where board_id = p_board);
 $$;
 
+-- What a rank job works on: the board's state, its categories and their weights.
+create or replace function rank_begin(p_job bigint, p_attempt int)
+returns table (board_id int, dirty bigint, category text, weight float8) language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+#variable_conflict use_column
+declare
+    b int := job_check(p_job, p_attempt);
+begin
+    return query
+    select d.board_id, d.dirty, c.category, c.weight from board d join board_category c using (board_id)
+     where d.board_id = b order by c.category;
+end $$;
+
+-- The scores of every complete model at every task of the board, by task, then model.
+create or replace function rank_scores(p_job bigint, p_attempt int)
+returns table (task_no int, task_version_id int, category text, weight float8, model_id int,
+               score_id bigint, n int, aggregation text) language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+#variable_conflict use_column
+declare
+    b int := job_check(p_job, p_attempt);
+begin
+    return query
+    with i as materialized (select * from board_input(b))
+    select i.task_no, i.task_version_id, i.category, i.weight, i.model_id, s.score_id, s.n, s.aggregation
+      from i join score s using (score_id)
+     where i.model_id in (select x.model_id from i x group by x.model_id
+                           having count(x.score_id) = (select count(*) from board_task t
+                                                        where t.board_id = b))
+     order by i.task_no, i.model_id;
+end $$;
+
+-- The items' numbers of some scores, in the order asked: one task at a time keeps memory small.
+create or replace function rank_values(p_job bigint, p_attempt int, p_score bigint[])
+returns table (score_id bigint, item_value float8[]) language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+#variable_conflict use_column
+begin
+    perform job_check(p_job, p_attempt);
+    return query
+    select s.score_id, s.item_value from unnest(p_score) with ordinality u(id, no)
+      join score s on s.score_id = u.id order by u.no;
+end $$;
+
 -- Snapshot, rows, pointer, history: one transaction. Refuses inputs older than the published ones and
 -- withdrawn models; a late board beats an older one, and the queued job follows.
 --   per model:    p_model, p_rank, p_lo, p_hi (rank range), p_tie (equal number: not told apart),

@@ -26,12 +26,13 @@ grant execute on function schema_check
 grant execute on function coordinator_lead, coordinator_beat, coordinator_depose, agent_hello,
     agent_telemetry, agent_models, agent_intents, work_list, shard_claim, lease_renew, lease_measure,
     shard_expire, shard_fail, response_ingest, shard_missing, item_fetch, job_claim, job_renew,
-    job_finish, job_fail, plan_begin, plan_write, plan_seal, scorer_add, run_scorers, score_write
-    to koeval_coordinator;
+    job_finish, job_fail, plan_begin, plan_write, plan_seal, scorer_add, run_scorers,
+    score_begin, score_items, score_write to koeval_coordinator;
 grant execute on function job_claim, job_renew, job_finish, job_fail, board_input, board_complete,
-    rank_publish to koeval_ranker;
+    rank_begin, rank_scores, rank_values, rank_publish to koeval_ranker;
 grant execute on function task_import, item_import, task_seal, task_group_import, task_publish_n,
-    model_add, campaign_launch, campaign_pause, campaign_resume, campaign_cancel, campaign_priority,
+    model_add, campaign_launch, campaign_tasks, campaign_estimate, campaign_pause, campaign_resume,
+    campaign_cancel, campaign_priority,
     run_cancel, run_retry, run_restart, run_void, scorer_add, board_define, job_retry, node_drain,
     node_resume to koeval_operator, koeval_admin;
 grant execute on function key_add, key_revoke, model_withdraw, board_rescore, rank_rollback

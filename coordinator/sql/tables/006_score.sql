@@ -19,6 +19,7 @@ create table score (
     scorer_id  int not null references scorer,
     metric     text not null,
     filter     text not null default 'none',
+    aggregation text not null,                    -- how values become the value: mean, macro_f1, ...
     n          int not null check (n > 0),
     value      float8 not null,
     stderr     float8,                            -- null is the harness's "N/A"
