@@ -1,0 +1,254 @@
+"""Law 1 and law 2 with real processes: whoever dies, whenever, the answers are the same bits.
+
+A hit is a death while a shard is leased and a batch is computed and not acknowledged.  It is not
+left to luck: the coordinator is stopped (SIGSTOP), an agent finishes a unit, whose batch then cannot
+have been acknowledged, and only then somebody dies."""
+
+import os
+import signal
+import time
+
+import site_of
+from site_of import wait_for
+
+TASKS = ["demo_reasoning", "demo_language", "demo_ethics"]
+MODELS = ["demo-untrained", "demo-llama-small"]
+ITEMS = 240
+# Small shards and units, so that there is always something to hit.
+LAUNCH = ["--shard-items", "12"]
+UNIT = ["--unit-ms", "100"]
+
+STATE = {}
+
+
+def start_agents(site, *extra, names=("a", "b")):
+    return [site.agent(f"agent-{name}", *UNIT, *extra, key=f"{site.dir}/keys/node-{name}")
+            for name in names]
+
+
+def prepare(site):
+    for task in TASKS:
+        STATE["items"] = STATE.get("items", 0) + site.task(task, ITEMS) * len(MODELS)
+    for model in MODELS:
+        site.model(model)
+    for name in ("a", "b"):
+        site.key(f"node-{name}")
+
+
+def verify(site, campaign):
+    """All there, nothing twice, nothing different, the counters are the rows."""
+    digest = site.digest(campaign)
+    assert digest == STATE["digest"], f"{campaign}: {digest}, undisturbed: {STATE['digest']}"
+    assert site.number("select count(*) from koeval.incident") == 0
+    assert site.number("select count(*) from koeval.item_error") == 0
+    wrong = site.sql("""
+        select s.shard_id, s.n_done, count(r.item_no) from koeval.shard s
+          join koeval.run u using (run_id)
+          join koeval.plan_item p on p.plan_id = u.plan_id and p.plan_no >= s.plan_lo
+                                 and p.plan_no < s.plan_hi
+          left join koeval.response r on r.run_id = s.run_id and r.replica = s.replica
+                                     and r.item_no = p.item_no
+         group by s.shard_id, s.n_done having s.n_done <> count(r.item_no) limit 3""")
+    assert not wrong, f"shards whose count is not their rows: {wrong}"
+
+
+def campaign(site, name, disturb=None, seconds=60):
+    site.launch(name, MODELS, TASKS, *LAUNCH)
+    if disturb:
+        disturb()
+    site.complete(name, seconds)
+
+
+def undisturbed(site):
+    site.coordinator()
+    start_agents(site)
+    campaign(site, "calm")
+    STATE["digest"] = site.digest("calm")
+    assert STATE["digest"].split()[0] == str(STATE["items"]), STATE["digest"]
+
+
+def running(site, name):
+    for daemon in site.daemons:
+        if daemon.name == name and daemon.alive():
+            return daemon
+    raise AssertionError(f"{name} does not run")
+
+
+def catch_unacked(site, seconds=40):
+    """Stops the coordinator at a moment when an agent then finishes a unit that it cannot
+    acknowledge; gives that agent, with the coordinator still stopped."""
+    coordinator = running(site, "coordinator")
+    agents = [running(site, name) for name in ("agent-a", "agent-b")]
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        wait_for("a shard to be leased", lambda: site.number(
+            "select count(*) from koeval.shard where state = 'leased'"), 20)
+        coordinator.send(signal.SIGSTOP)
+        time.sleep(0.02)
+        before = {agent.name: agent.said("unit.done") for agent in agents}
+        limit = time.monotonic() + 0.6
+        while time.monotonic() < limit:
+            for agent in agents:
+                if agent.said("unit.done") > before[agent.name]:
+                    leased = site.number("select count(*) from koeval.shard where state='leased'")
+                    assert leased, "a unit was computed without a lease"
+                    print(f"    hit: {agent.name} holds an unacknowledged batch, "
+                          f"{leased} shards leased")
+                    return agent
+            time.sleep(0.005)
+        coordinator.send(signal.SIGCONT)
+        time.sleep(0.1)
+    raise AssertionError("no unacknowledged batch was caught")
+
+
+def agent_dies(site):
+    def disturb():
+        agent = catch_unacked(site)
+        agent.kill()
+        running(site, "coordinator").send(signal.SIGCONT)
+        agent.start()
+    campaign(site, "agent-dies", disturb)
+    verify(site, "agent-dies")
+
+
+def agent_dies_for_good(site):
+    def disturb():
+        STATE["dead"] = catch_unacked(site)
+        STATE["dead"].kill()
+        running(site, "coordinator").send(signal.SIGCONT)
+    campaign(site, "agent-dies-for-good", disturb)
+    verify(site, "agent-dies-for-good")
+    assert site.number("select count(*) from koeval.lease where outcome in ('lost', 'expired')") > 0
+    STATE["dead"].start()
+
+
+def coordinator_dies(site):
+    def disturb():
+        catch_unacked(site)
+        coordinator = running(site, "coordinator")
+        coordinator.kill()
+        coordinator.start()
+    before = site.number("select epoch from koeval.coordinator")
+    campaign(site, "coordinator-dies", disturb)
+    verify(site, "coordinator-dies")
+    assert site.number("select epoch from koeval.coordinator") > before
+
+
+def backend_dies(site):
+    def disturb():
+        catch_unacked(site)
+        pid = site.number("select pid from pg_stat_activity where usename = 'koeval_coordinator' "
+                          "order by backend_start desc limit 1")
+        assert pid, "the coordinator has no backend"
+        os.kill(pid, signal.SIGKILL)
+        running(site, "coordinator").send(signal.SIGCONT)
+        wait_for("PostgreSQL to recover", lambda: _answers(site), 30)
+    campaign(site, "backend-dies", disturb, 90)
+    verify(site, "backend-dies")
+
+
+def _answers(site):
+    try:
+        return site.number("select 1") == 1
+    except AssertionError:
+        return False
+
+
+def all_die(site):
+    """Everybody again and again, at any moment."""
+    def disturb():
+        for turn in range(6):
+            time.sleep(0.4)
+            daemon = running(site, ("agent-a", "coordinator", "agent-b")[turn % 3])
+            daemon.kill()
+            daemon.start()
+    campaign(site, "all-die", disturb, 90)
+    verify(site, "all-die")
+
+
+def paused(site):
+    """An agent that sleeps longer than its lease wakes up and finds its work done by the other."""
+    def disturb():
+        wait_for("a shard to be leased", lambda: site.number(
+            "select count(*) from koeval.shard where state = 'leased'"), 20)
+        agent = running(site, "agent-a")
+        agent.send(signal.SIGSTOP)
+        time.sleep(1.5 * site_of.LEASE_MS / 1000)
+        agent.send(signal.SIGCONT)
+    campaign(site, "paused", disturb)
+    verify(site, "paused")
+
+
+def one_agent(site):
+    running(site, "agent-b").end()
+    campaign(site, "one-agent")
+    verify(site, "one-agent")
+
+
+def threads(site):
+    running(site, "agent-a").end()
+    start_agents(site, "--threads", "2", "--wave-rows", "512")
+    campaign(site, "threads")
+    verify(site, "threads")
+
+
+def wrong_key(site):
+    site.koeval("key", "new", f"{site.dir}/keys/stranger")
+    stranger = site.agent("stranger", "--refused-ms", "200", "--refusals", "2",
+                          key=f"{site.dir}/keys/stranger")
+    assert stranger.process.wait(20) == 6, "exit 6: not authorised"
+    assert stranger.said("link.unauthorised") >= 2 and not stranger.said("link.up")
+
+
+def wrong_server(site):
+    agent = site.agent("misled", key=f"{site.dir}/keys/node-a")
+    agent.kill()
+    agent.args[agent.args.index("--server-key") + 1] = f"{site.dir}/keys/stranger"
+    agent.start()
+    time.sleep(2)
+    assert agent.alive() and not agent.said("link.up")
+    agent.kill()
+
+
+def open_key(site):
+    path = f"{site.dir}/keys/stranger_secret"
+    os.chmod(path, 0o644)
+    done = site.agent("careless", key=f"{site.dir}/keys/stranger")
+    assert done.process.wait(10) == 1, "a key that others can read is refused"
+
+
+def revoked(site):
+    """A revoked node computes nothing more, and its shards move on."""
+    def disturb():
+        wait_for("node-b to hold a shard", lambda: site.number("""
+            select count(*) from koeval.shard s join koeval.agent a on a.agent_id = s.lease_agent
+              join koeval.agent_key k using (key_id)
+             where s.state = 'leased' and k.node = 'node-b'"""), 20)
+        site.koeval("key", "revoke", "node-b", "--reason", "test")
+        STATE["revoked"] = site.number("""
+            select count(*) from koeval.response r join koeval.agent a using (agent_id)
+              join koeval.agent_key k using (key_id) where k.node = 'node-b'""")
+    campaign(site, "revoked", disturb)
+    verify(site, "revoked")
+    after = site.number("""
+        select count(*) from koeval.response r join koeval.agent a using (agent_id)
+          join koeval.agent_key k using (key_id) where k.node = 'node-b'""")
+    assert after == STATE["revoked"], f"{after - STATE['revoked']} answers after the revocation"
+
+
+TESTS = [
+    ("tasks, models and keys are there", prepare),
+    ("an undisturbed campaign gives the digest", undisturbed),
+    ("an agent dies with an unacknowledged batch and comes back", agent_dies),
+    ("an agent dies with an unacknowledged batch for good", agent_dies_for_good),
+    ("the coordinator dies with an unacknowledged batch", coordinator_dies),
+    ("a PostgreSQL backend dies with an unacknowledged batch", backend_dies),
+    ("everybody dies again and again", all_die),
+    ("an agent sleeps past its lease", paused),
+    ("one agent gives the bits of two", one_agent),
+    ("two threads and small waves give the bits of one", threads),
+    ("an unknown key is refused and the agent exits 6", wrong_key),
+    ("a coordinator with another key is not talked to", wrong_server),
+    ("a secret key that others can read is refused", open_key),
+    ("a revoked node's answers end with its key", revoked),
+]

@@ -1,0 +1,189 @@
+"""Law 4: the text of a private item is found nowhere but in the database's secret schema.
+
+The same search is turned on leaks that we make ourselves: it must find each of them."""
+
+import glob
+import json
+import os
+import resource
+import signal
+import subprocess
+import time
+
+import kill
+from site_of import ROOT, Skip, wait_for
+
+CANARY = "카나리아"  # and a number of this process, so that no other text can be it
+MODELS = ["demo-llama-small"]
+STATE = {}
+
+
+def canary():
+    return f"{CANARY}{os.getpid()}새"
+
+
+def needles():
+    """As text, and as the hex that a bytea or a dump would show."""
+    text = canary().encode()
+    return [text, text.hex().encode(), json.dumps(canary()).strip('"').encode()]
+
+
+def holds(data):
+    return any(needle in data for needle in needles())
+
+
+def read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def processes(site):
+    """argv and environment of every process of ours and of PostgreSQL's."""
+    found = []
+    for folder in glob.glob("/proc/[0-9]*"):
+        argv = read(f"{folder}/cmdline")
+        title = argv.decode("utf-8", "replace").replace("\0", " ").strip()
+        if "koeval" in title or "postgres" in title or site.dir in title:
+            if holds(argv):
+                found.append(f"argv of {title[:40]}")
+            if holds(read(f"{folder}/environ")):
+                found.append(f"environ of {title[:40]}")
+    return found
+
+
+def files(site):
+    """Logs (PostgreSQL's too), whatever the agents wrote, core files: all but what holds the data on
+    purpose, the database's own files and the operator's."""
+    found = []
+    for folder, inside, names in os.walk(site.dir):
+        inside[:] = [n for n in inside if f"{folder}/{n}" not in
+                     (f"{site.dir}/db/pg/data", f"{site.dir}/data")]
+        found += [f"{folder}/{name}" for name in names if holds(read(f"{folder}/{name}"))]
+    return found
+
+
+def dump(site, schema):
+    done = subprocess.run(["pg_dump", "-n", schema, "-d", f"{site.db} user=postgres"],
+                          capture_output=True, env=site.env)
+    assert done.returncode == 0, done.stderr.decode()
+    return [f"dump of schema {schema}"] if holds(done.stdout) else []
+
+
+def prepare(site):
+    data = f"{site.dir}/data/canary.jsonl"
+    with open(data, "w", encoding="utf-8") as file:
+        for i in range(200):
+            file.write(json.dumps({"question": f"{canary()}의 다리는 모두 {i} 개인가?",
+                                   "choices": ["그렇다.", f"{canary()}가 안다."],
+                                   "answer": i % 2}, ensure_ascii=False) + "\n")
+    site.koeval("task", "import", f"{ROOT}/deploy/demo/tasks/demo_reasoning.yaml", "--data",
+                f"test={data}")
+    for model in MODELS:
+        site.model(model)
+    for name in ("a", "b"):
+        site.key(f"node-{name}")
+
+
+def searching(site):
+    site.coordinator()
+    agents = [site.agent(f"agent-{name}", "--debug", "yes", *kill.UNIT,
+                         key=f"{site.dir}/keys/node-{name}") for name in ("a", "b")]
+    found = set()
+    for turn in range(3):
+        name = f"secret-{turn}"
+        site.launch(name, MODELS, ["demo_reasoning"], *kill.LAUNCH)
+        wait_for("a unit", lambda: sum(agent.said("unit.done", 0) for agent in agents) > turn)
+        agents[turn % 2].kill()
+        found.update(processes(site))
+        agents[turn % 2].start()
+        while {state for _, state in site.runs(name)} - {"complete", "erred"}:
+            found.update(processes(site))
+            time.sleep(0.05)
+    assert site.number("select count(*) from koeval.response") == 600
+    found.update(files(site))
+    for schema in ("ranking", "koeval"):
+        found.update(dump(site, schema))
+    assert not found, f"found in {sorted(found)}"
+    STATE["agents"] = agents
+
+
+def no_core(site):
+    """With core files allowed to every process, an agent's abort leaves none."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    if hard != resource.RLIM_INFINITY:
+        raise Skip("this shell may not write core files")
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    try:
+        folder = f"{site.dir}/data"
+        control = subprocess.Popen(["sleep", "60"], cwd=folder)
+        time.sleep(0.1)
+        control.send_signal(signal.SIGABRT)
+        control.wait()
+        if not glob.glob(f"{folder}/core*"):
+            raise Skip("this kernel does not write core files into the working folder")
+        agent = STATE["agents"][0]
+        agent.kill()
+        agent.start()
+        wait_for("the agent to be up", lambda: agent.said("link.up"))
+        agent.send(signal.SIGABRT)
+        agent.process.wait()
+        assert not glob.glob(f"{site.dir}/core*"), "the agent left a core file"
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+
+
+def readers(site):
+    """Who reads boards reads no item; who imports items cannot read them back."""
+    for role in ("koeval_reader", "koeval_operator", "koeval_ranker"):
+        for table in ("secret.item", "secret.output"):
+            try:
+                site.sql(f"select * from {table} limit 1", role)
+            except AssertionError as error:
+                assert "permission denied" in str(error), error
+                continue
+            raise AssertionError(f"{role} reads {table}")
+
+
+def control_argv(site):
+    with subprocess.Popen(["sleep", "20"], executable="/bin/sleep",
+                          env={"KOEVAL_LEAK": canary(), "PATH": "/bin"}) as loud:
+        named = subprocess.Popen(["bash", "-c", f"sleep 20; : koeval {canary()}"])
+        time.sleep(0.2)
+        found = processes(site)
+        named.kill()
+        named.wait()
+        environ = holds(read(f"/proc/{loud.pid}/environ"))
+        loud.kill()
+    assert any(where.startswith("argv") for where in found), found
+    assert environ
+
+
+def control_files(site):
+    path = f"{site.dir}/log/agent-a.log"
+    with open(path, "a", encoding="utf-8") as log:
+        log.write(f"I item.leaked text={canary()}\n")
+    assert path in files(site)
+
+
+def control_postgres(site):
+    site.sql(f"set log_statement = 'all'; select '{canary()}'")
+    assert any(path.endswith("/pg/log") for path in files(site)), files(site)
+
+
+def control_dump(site):
+    assert dump(site, "secret"), "the secret schema holds the items, and the search must see them"
+
+
+TESTS = [
+    ("a private task of canaries is there", prepare),
+    ("the canary is in no argv, environ, log, file or dump", searching),
+    ("an agent that aborts leaves no core file", no_core),
+    ("reader, operator and ranker read no item", readers),
+    ("control: a canary in argv or environ is found", control_argv),
+    ("control: a canary in a dump of the secret schema is found", control_dump),
+    ("control: a canary in PostgreSQL's log is found", control_postgres),
+    ("control: a canary in an agent's log is found", control_files),
+]
