@@ -1,0 +1,143 @@
+/* main.c - koeval-agent: settings -> link -> wait for SIGTERM. */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "agent/link.h"
+#include "common/conf.h"
+#include "common/log.h"
+#include "common/version.h"
+#include "proto/wire.h"
+
+#define TEXT(x)  TEXT_(x)
+#define TEXT_(x) #x
+
+struct settings {
+    struct conf_list connect, models;
+    char *server_key, *key, *device;
+    int64_t slot, shards, threads, memory, wave_rows;
+    int64_t silent_ms, resend_ms, unit_ms, drain_ms, refused_ms, refusals, rescan_ms;
+    bool debug;
+};
+
+#define AT(field) offsetof(struct settings, field)
+
+/* clang-format off */
+static const struct conf_setting settings_table[] = {
+    { "connect", CONF_LIST, AT(connect), "tcp://127.0.0.1:7411", "ENDPOINT",
+      "the coordinator, then its standbys", 0, 0, false },
+    { "server-key", CONF_TEXT, AT(server_key), NULL, "FILE",
+      "public key of the coordinator", 0, 0, true },
+    { "key", CONF_TEXT, AT(key), NULL, "FILE",
+      "key pair of this node, made by koeval key new", 0, 0, true },
+    { "slot", CONF_INT, AT(slot), "0", "N", "which agent of this node it is", 0, 32767, false },
+    { "models", CONF_LIST, AT(models), NULL, "DIR", "folders that hold model folders", 0, 0, true },
+    { "device", CONF_TEXT, AT(device), "cpu", "NAME", "where models run", 0, 0, false },
+    { "threads", CONF_INT, AT(threads), "1", "N",
+      "compute threads; no bit depends on them", 1, 1024, false },
+    { "memory", CONF_INT, AT(memory), "0", "BYTES",
+      "for weights and waves together; 0: no limit", 0, INT64_MAX, false },
+    { "wave-rows", CONF_INT, AT(wave_rows), "0", "N",
+      "most tokens of a wave; 0: default", 0, 1 << 24, false },
+    { "shards", CONF_INT, AT(shards), "2", "N",
+      "shards it holds at once, one of them computed", 1, HELD_MAX, false },
+    { "unit-ms", CONF_INT, AT(unit_ms), "20000", "MS",
+      "how much work a crash may cost", 100, 3600000, false },
+    { "drain-ms", CONF_INT, AT(drain_ms), "60000", "MS",
+      "how long a unit may still run after SIGTERM", 0, 3600000, false },
+    { "silent-ms", CONF_INT, AT(silent_ms), "15000", "MS",
+      "no word for so long: connect anew", 200, 600000, false },
+    { "resend-ms", CONF_INT, AT(resend_ms), "10000", "MS",
+      "an unacknowledged batch goes again", 100, 600000, false },
+    { "refused-ms", CONF_INT, AT(refused_ms), "60000", "MS",
+      "wait after our key was refused", 100, 3600000, false },
+    { "refusals", CONF_INT, AT(refusals), "5", "N",
+      "exit 6 after so many; 0: try for ever", 0, 1000000, false },
+    { "rescan-ms", CONF_INT, AT(rescan_ms), "60000", "MS",
+      "look for new models this often", 100, 86400000, false },
+    { "debug", CONF_FLAG, AT(debug), "no", "yes|no", "log events of level D too", 0, 0, false },
+};
+/* clang-format on */
+
+static const struct conf_table table = {
+    .program = "koeval-agent",
+    .purpose = "computes shards for a koeval-coordinator",
+    .version = "koeval-agent " KOEVAL_VERSION "\nprotocol " TEXT(WIRE_VERSION),
+    .settings = settings_table,
+    .count = COUNT(settings_table),
+};
+
+/* Items are secret: no core file, no debugger of another process of this user, and what a crash
+ * would print is not printed. */
+static bool secrets_stay(struct err *err)
+{
+    const struct rlimit none = { 0, 0 };
+    if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+        return err_set(err, ERR_RETRY, "core files cannot be switched off");
+    return true;
+}
+
+/* Before any thread is: they inherit it, and signals come through signalfd alone. */
+static void signals_block(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static struct link_conf conf_of(const struct settings *s)
+{
+    struct link_conf conf = {
+        .core = agent_conf_default,
+        .engine = { .device = s->device,
+                    .threads = (int32_t)s->threads,
+                    .memory_bytes = s->memory,
+                    .wave_rows = (int32_t)s->wave_rows },
+        .endpoints = s->connect.items,
+        .roots = s->models.items,
+        .roots_count = s->models.count,
+        .rescan_ms = s->rescan_ms,
+        .server_key = s->server_key,
+        .key = s->key,
+        .build = "koeval-agent " KOEVAL_VERSION,
+    };
+    conf.core.endpoints = s->connect.count;
+    conf.core.slot = (int32_t)s->slot;
+    conf.core.shards = (int32_t)s->shards;
+    conf.core.silent_ms = s->silent_ms;
+    conf.core.resend_ms = s->resend_ms;
+    conf.core.unit_ms = s->unit_ms;
+    conf.core.drain_ms = s->drain_ms;
+    conf.core.refused_ms = s->refused_ms;
+    conf.core.refusals_max = (int32_t)s->refusals;
+    return conf;
+}
+
+static bool run(const struct settings *settings, int *code, struct err *err)
+{
+    const struct link_conf conf = conf_of(settings);
+    if (settings->debug)
+        log_level_set(LOG_DEBUG);
+    signals_block();
+    return secrets_stay(err) && link_run(&conf, code, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct settings settings;
+    struct err err = { 0 };
+    enum conf_outcome outcome = CONF_RUN;
+    int code = EXIT_SUCCESS;
+    bool usage = !conf_load(&settings, &outcome, &table, argc, argv, &err);
+    bool good = !usage && (outcome == CONF_PRINTED || run(&settings, &code, &err));
+    conf_free(&settings, &table);
+    if (good)
+        return code;
+    fprintf(stderr, "koeval-agent: %s\n", err.text);
+    return usage ? 2 : 1;
+}
