@@ -103,7 +103,7 @@ const struct command db_commands[] = {
           " where --db names no user.",
       .run = db_migrate },
     { .words = "db check",
-      .role = ROLE_ADMIN,
+      .role = SUPERUSER, /* the roles see their own log settings, not the server's */
       .help =
           "what the server lacks: version, roles, schema, and log settings that keep items secret",
       .run = db_check },

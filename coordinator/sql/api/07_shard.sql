@@ -13,7 +13,7 @@ end $$;
 create or replace function work_list()
 returns table (model_id int, model_digest bytea, class_id int, n_ready bigint, priority int)
 language sql stable security definer set search_path = koeval, pg_temp as $$
-    select r.model_id, m.digest, r.class_id, sum(s.n), max(r.priority)::int
+    select r.model_id, m.digest::bytea, r.class_id, sum(s.n), max(r.priority)::int
       from run r join campaign c using (campaign_id) join model m using (model_id)
       join lateral (select count(*) as n from shard s
                      where s.run_id = r.run_id and s.state = 'ready') s on s.n > 0
@@ -77,7 +77,7 @@ begin
         l as (
             insert into lease (shard_id, lease_epoch, agent_id, plan_lo, plan_hi, coordinator_epoch)
             select shard_id, lease_epoch, p_agent, plan_lo, plan_hi, p_epoch from g)
-        select shard_id, lease_epoch, run_id, replica, plan_lo, plan_hi, n_done, r.digest, r.v, r.body, cls
+        select shard_id, lease_epoch, run_id, replica, plan_lo, plan_hi, n_done, r.digest::bytea, r.v, r.body, cls
           from g order by shard_id;
         want := want - cardinality(ids);
         exit when want <= 0;

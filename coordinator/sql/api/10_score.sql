@@ -125,7 +125,7 @@ language plpgsql stable security definer set search_path = koeval, pg_temp as $$
 declare
     names text[];
     version text := p_entry ->> 'version';
-    name text;
+    member text;
 begin
     if p_entry ? 'group' then
         select array(select jsonb_array_elements_text(definition -> 'tasks')) into names
@@ -139,19 +139,19 @@ begin
     if names = '{}' or names[1] is null or p_entry ->> 'metric' is null then
         raise exception 'an entry needs task or group, and metric' using errcode = 'KE004';
     end if;
-    foreach name in array names loop
+    foreach member in array names loop
         return query
         select v.task_version_id, coalesce(p_entry -> 'params', '{}'), p_entry ->> 'metric',
                coalesce(p_entry ->> 'filter', 'none'),
-               coalesce(p_entry ->> 'category', p_entry ->> 'group', name),
+               coalesce(p_entry ->> 'category', p_entry ->> 'group', member),
                case when p_entry ->> 'weight' = 'size' then v.n_item
                     else coalesce((p_entry ->> 'weight')::float8, 1) end
           from task_version v join task t using (task_id)
-         where t.name = board_entry.name and v.sealed_at is not null
+         where t.name = member and v.sealed_at is not null
            and (version is null or left(encode(v.digest, 'hex'), length(version)) = version)
          order by v.task_version_id desc limit 1;
         if not found then
-            raise exception 'no task % with that version', name using errcode = 'KE005';
+            raise exception 'no task % with that version', member using errcode = 'KE005';
         end if;
     end loop;
 end $$;

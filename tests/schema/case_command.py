@@ -1,0 +1,128 @@
+"""koeval db, and the private cluster under it."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+
+from world import *
+
+DB = f"host={SOCKET} port=5432 dbname=koeval"
+
+
+def check_passes_and_says_what_to_do_when_a_rule_is_broken():
+    ok = koeval("db", "check", KOEVAL_DB=DB)
+    assert ok.returncode == 0, ok.stdout + ok.stderr
+    root("alter system set log_statement = 'all'")
+    root("select pg_reload_conf()")
+    root("alter role koeval_operator reset log_statement")
+    try:
+        time.sleep(0.3)
+        bad = koeval("db", "check", "--json", KOEVAL_DB=DB)
+        rules = {r["rule"]: r for r in json.loads(bad.stdout)["rules"]}
+        assert bad.returncode == 1 and "log_statement = none" in rules["log_statement"]["todo"]
+        assert not rules["log settings of roles"]["ok"]
+        assert "koeval_operator.log_statement" in rules["log settings of roles"]["found"]
+    finally:
+        root("alter system reset all")
+        root("select pg_reload_conf()")
+    assert koeval("db", "init", KOEVAL_DB=DB).returncode == 0  # sets the role again, changes no data
+    assert koeval("db", "check", KOEVAL_DB=DB).returncode == 0
+
+
+def init_prints_its_sql_and_runs_nothing():
+    out = koeval("db", "init", "--print-sql", KOEVAL_DB="host=/nowhere dbname=other")
+    assert out.returncode == 0 and "create role" in out.stdout and 'database "other"' in out.stdout
+
+
+def migration_keeps_the_rows_and_is_one_transaction():
+    before = root("select count(*) from response")[0][0]
+    out = koeval("db", "migrate", "--json", KOEVAL_DB=DB)
+    assert out.returncode == 0, out.stderr
+    assert json.loads(out.stdout) == {"tables_applied": 0, "changed": False}
+    assert root("select count(*) from response")[0][0] == before
+    root("alter table meta.schema_migration rename column sha256 to sha256_away")
+    assert koeval("db", "migrate", KOEVAL_DB=DB).returncode == 1
+    root("alter table meta.schema_migration rename column sha256_away to sha256")
+    root("update meta.schema_migration set sha256 = '\\x00' where version = 4")
+    out = koeval("db", "migrate", KOEVAL_DB=DB)
+    assert out.returncode == 1 and "004_work.sql differs" in out.stderr, out.stderr
+    root("update meta.schema_migration set sha256 = s.x from (select %s::bytea as x) s where version = 4",
+         hashlib.sha256(open(HOUSE + "/coordinator/sql/tables/004_work.sql", "rb").read()).digest())
+    assert koeval("db", "migrate", KOEVAL_DB=DB).returncode == 0
+
+
+def unknown_schema_is_refused_by_programs_and_newer_tables_by_migrate():
+    root("update meta.schema_current set digest = '\\x00'")
+    out = koeval("db", "check", KOEVAL_DB=DB)
+    assert out.returncode == 1 and "koeval db migrate" in out.stderr, out.stderr
+    assert json.loads(koeval("db", "migrate", "--json", KOEVAL_DB=DB).stdout)["changed"]
+    root("insert into meta.schema_migration (version, sha256) values (999, '\\x00')")
+    out = koeval("db", "migrate", KOEVAL_DB=DB)
+    assert out.returncode == 1 and "999" in out.stderr
+    root("delete from meta.schema_migration where version = 999")
+
+
+def database_that_is_away_is_exit_code_4():
+    assert koeval("db", "check", KOEVAL_DB="host=/nowhere dbname=koeval").returncode == 4
+
+
+def cluster_may_be_started_twice_and_after_any_kill():
+    assert cluster("start").stdout.strip() == DB and cluster("status").returncode == 0
+    with tempfile.TemporaryDirectory(dir="/tmp") as d:
+        os.chmod(d, 0o755)
+        first = cluster("start", d)
+        assert first.returncode == 0, first.stderr
+        pid = int(open(d + "/pg/data/postmaster.pid").readline())
+        os.kill(pid, signal.SIGKILL)
+        again = cluster("start", d)
+        assert again.returncode == 0 and again.stdout == first.stdout, again.stderr
+        assert int(open(d + "/pg/data/postmaster.pid").readline()) != pid
+        assert cluster("stop", d).returncode == 0 and cluster("stop", d).returncode == 0
+        assert cluster("status", d).returncode == 1
+        open(d + "/pg/data/postmaster.pid", "w").write("1\n")  # another process has that number now
+        assert cluster("start", d).returncode == 0
+        cluster("stop", d)
+
+
+def cluster_trusts_nobody_and_has_one_door():
+    hba = open(DIR + "/pg/data/pg_hba.conf").read()
+    assert [line for line in hba.splitlines() if line and line[0] != "#"] == ["local all all peer map=koeval"]
+    assert root("show listen_addresses") == [("",)]
+    assert os.stat(SOCKET).st_mode & 0o777 == 0o700
+    if os.getuid() == 0:
+        other = subprocess.run(["setpriv", "--reuid=nobody", "--clear-groups", "psql", "-h", SOCKET, "-U",
+                                "koeval_reader", "koeval", "-c", "select 1"], capture_output=True, cwd="/")
+        assert other.returncode != 0
+
+
+def cluster_refuses_what_cannot_work_by_name():
+    with tempfile.TemporaryDirectory(dir="/tmp") as d:
+        long = d + "/" + "x" * 90
+        out = cluster("start", long)
+        assert out.returncode == 1 and "107" in out.stderr and long in out.stderr, out.stderr
+        if os.getuid() == 0:  # 0700, root's: user postgres cannot enter
+            out = cluster("start", d + "/state")
+            assert out.returncode == 1 and f"cannot enter {d}:" in out.stderr, out.stderr
+
+
+def a_plain_user_runs_it_as_himself():
+    if os.getuid() != 0:
+        return  # this whole run is that case
+    with tempfile.TemporaryDirectory(dir="/tmp") as d:
+        os.chmod(d, 0o777)
+        as_nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+        call = lambda action: subprocess.run(as_nobody + [HOUSE + "/deploy/postgres/cluster", action, d],
+                                             capture_output=True, text=True, cwd="/")
+        out = call("start")
+        assert out.returncode == 0, out.stderr
+        who = subprocess.run(as_nobody + ["psql", "-XAt", "-h", d + "/pg/run", "-U", "postgres", "postgres",
+                                          "-c", "select 1"], capture_output=True, text=True, cwd="/")
+        assert who.stdout == "1\n", who.stderr
+        assert call("stop").returncode == 0
+
+
+def documentation_of_the_views_is_current():
+    out = subprocess.run([HOUSE + "/tests/schema/views", SOCKET], capture_output=True, text=True)
+    assert out.returncode == 0, out.stderr
+    assert out.stdout == open(HOUSE + "/docs/views.md").read(), "run tests/schema/run --write-views"
