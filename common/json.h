@@ -41,6 +41,9 @@ struct json {
     struct err err;
 };
 
+/* A program may link jansson too, which has functions of four of these names: other symbols. */
+#define JSON_SYMBOL(name) __asm__("koeval_" #name)
+
 void json_begin(struct json *json, const char *text, size_t size);
 /* True when everything was read and nothing failed. */
 bool json_end(struct json *json, struct err *err) MUST;
@@ -49,19 +52,19 @@ bool json_end(struct json *json, struct err *err) MUST;
 enum json_type json_peek(struct json *json);
 
 /* Enters an object; json_member then reads each key until it returns false, which leaves it. */
-void json_object(struct json *json);
+void json_object(struct json *json) JSON_SYMBOL(json_object);
 bool json_member(struct json *json, struct buf *key);
 /* Enters an array; json_item returns true before each value and false at its end, leaving it. */
-void json_array(struct json *json);
+void json_array(struct json *json) JSON_SYMBOL(json_array);
 bool json_item(struct json *json);
 
 /* Appends nothing on failure; out is cleared first. */
-void json_string(struct json *json, struct buf *out);
+void json_string(struct json *json, struct buf *out) JSON_SYMBOL(json_string);
 int64_t json_int(struct json *json, int64_t least, int64_t most);
 double json_double(struct json *json);
 bool json_bool(struct json *json);
 /* Reads a null if there is one. */
-bool json_null(struct json *json);
+bool json_null(struct json *json) JSON_SYMBOL(json_null);
 /* Passes over one value of any kind and gives its bytes; either pointer may be NULL. */
 void json_skip(struct json *json);
 void json_raw(struct json *json, const char **text, size_t *size);

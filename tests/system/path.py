@@ -6,11 +6,8 @@ import site_of
 
 TASKS = ["demo_reasoning", "demo_language"]
 MODELS = ["demo-untrained", "demo-llama-small"]
-BOARD = """name: path
-categories:
-  - name: all
-    tasks:
-""" + "".join(f"      - task: {task}\n        metric: acc\n" for task in TASKS)
+BOARD = "name: path\ntasks:\n" + "".join(
+    f"  - task: {task}\n    metric: acc\n    category: {task[5:]}\n" for task in TASKS)
 
 
 def importing(site):
