@@ -43,7 +43,7 @@ enum task_sampler {
 /* All pointers live as long as the task. */
 struct task_metric {
     const char *name;        /* acc, acc_norm, acc_bytes, acc_mutual_info, f1, exact_match, ... */
-    const char *aggregation; /* mean, f1, macro_f1, mcc, perplexity */
+    const char *aggregation; /* mean, f1, macro_f1, mcc, brier_score, perplexity */
     bool higher_is_better;
 };
 

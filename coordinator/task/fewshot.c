@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-#include "coordinator/task/random.h"
+#include "coordinator/task/sample.h"
 
 struct draw {
     const struct fewshot *fewshot;
     const int64_t *pool;
     int32_t pool_count;
-    struct random random;
+    struct python_random random;
     int32_t *drawn;  /* shots + 1 */
     int32_t *others; /* pool_count: the pool without the item */
     struct err *err;
@@ -37,7 +37,7 @@ static bool draw_without(struct draw *d, int32_t *out, int32_t item, int64_t con
     int32_t shots = d->fewshot->shots, kept = 0;
     if (shots + 1 > d->pool_count)
         return too_few(d, item, d->pool_count - 1);
-    random_sample(&d->random, d->drawn, shots + 1, d->pool_count);
+    sample(&d->random, d->drawn, shots + 1, d->pool_count);
     for (int32_t i = 0; i <= shots && kept < shots; i++)
         if (d->pool[d->drawn[i]] != content)
             out[kept++] = d->drawn[i];
@@ -46,7 +46,7 @@ static bool draw_without(struct draw *d, int32_t *out, int32_t item, int64_t con
     int32_t others = list_others(d, content);
     if (others < shots)
         return too_few(d, item, others);
-    random_sample(&d->random, out, shots, others);
+    sample(&d->random, out, shots, others);
     for (int32_t i = 0; i < shots; i++)
         out[i] = d->others[out[i]];
     return true;
@@ -69,7 +69,7 @@ static bool draw_item(struct draw *d, int32_t *out, int32_t item, const int64_t 
         return draw_without(d, out, item, *content);
     if (d->fewshot->shots > d->pool_count)
         return too_few(d, item, d->pool_count);
-    random_sample(&d->random, out, d->fewshot->shots, d->pool_count);
+    sample(&d->random, out, d->fewshot->shots, d->pool_count);
     return true;
 }
 
@@ -85,7 +85,9 @@ bool fewshot_draw(int32_t *out, const struct fewshot *fewshot, const int64_t *it
     AUTO(free) int32_t *others = must_calloc((size_t)pool_count, sizeof *others);
     struct draw d = { .fewshot = fewshot, .pool = pool, .pool_count = pool_count };
     d.drawn = drawn, d.others = others, d.err = err;
-    random_seed(&d.random, fewshot->seed);
+    /* A negative seed counts as its absolute value. */
+    int64_t seed = fewshot->seed;
+    python_random_seed(&d.random, seed < 0 ? -(uint64_t)seed : (uint64_t)seed);
     for (int32_t i = 0; i < items_count; i++)
         if (!draw_item(&d, out + (size_t)i * (size_t)fewshot->shots, i,
                        fewshot->excludes_self ? &items[i] : NULL))

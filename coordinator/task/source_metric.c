@@ -17,12 +17,12 @@ static const struct metric {
     { "acc_mutual_info", "mean",                 true,  false, true,  false },
     { "exact_match",     "mean",                 true,  false, true,  false },
     { "f1",              "f1",                   true,  false, true,  false },
-    { "mcc",             "matthews_corrcoef",    true,  false, true,  false },
+    { "mcc",             "mcc",    true,  false, true,  false },
     { "brier_score",     "brier_score",          true,  false, false, false },
     { "perplexity",      "perplexity",           false, true,  false, true  },
 };
 static const char *const aggregations[] = {
-    "mean", "median", "f1", "matthews_corrcoef", "brier_score", "perplexity", NULL
+    "mean", "f1", "matthews_corrcoef", "brier_score", "perplexity", NULL
 };
 /* clang-format on */
 
@@ -52,6 +52,8 @@ static bool find_aggregation(const char **out, const struct yaml *node, struct e
     for (int i = 0; !native && aggregations[i]; i++)
         if (yaml_is_text(node, aggregations[i]))
             native = aggregations[i];
+    if (native && !strcmp(native, "matthews_corrcoef"))
+        native = "mcc";
     if (!native)
         return yaml_fail(node, err, "aggregation: %s '%.*s' is not built in",
                          node->type == YAML_FUNCTION ? "function" : "the name",
