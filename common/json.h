@@ -51,6 +51,10 @@ bool json_end(struct json *json, struct err *err) MUST;
 /* What comes next; reads nothing. */
 enum json_type json_peek(struct json *json);
 
+/* The JSON library that the coordinator links exports four of our names, so ours go by another name
+ * at link time. */
+#define JSON_SYMBOL(name) __asm__("koeval_" #name)
+
 /* Enters an object; json_member then reads each key until it returns false, which leaves it. */
 void json_object(struct json *json) JSON_SYMBOL(json_object);
 bool json_member(struct json *json, struct buf *key);

@@ -16,6 +16,7 @@ static const struct command own_commands[] = {
 /* A noun's array is defined in its cmd_<noun>.c. */
 
 extern const struct command db_commands[];
+extern const struct command task_commands[];
 extern const struct command model_commands[];
 extern const struct command campaign_commands[];
 extern const struct command run_commands[];
@@ -27,8 +28,8 @@ extern const struct command status_commands[];
 
 static const struct command *const all[] = {
     /* in the order that help shows */
-    db_commands,  model_commands, campaign_commands, run_commands, board_commands, node_commands,
-    key_commands, job_commands,   status_commands,   own_commands, NULL,
+    db_commands,   task_commands, model_commands, campaign_commands, run_commands, board_commands,
+    node_commands, key_commands,  job_commands,   status_commands,   own_commands, NULL,
 };
 
 const struct command *const *commands_all(void) { return all; }

@@ -49,7 +49,7 @@ static bool send_items(struct db *db, int64_t version, const char *role,
     return true;
 }
 
-static bool import_all(struct store_task *out, struct db *db, const struct import *import,
+bool store_task_import(struct store_task *out, struct db *db, const struct import *import,
                        bool private_items, struct err *err)
 {
     AUTO(rows_free) struct rows *opened = NULL;
@@ -71,18 +71,6 @@ static bool import_all(struct store_task *out, struct db *db, const struct impor
         .fresh = rows_bool(sealed, 0, "fresh"),
     };
     return true;
-}
-
-bool store_task_import(struct store_task *out, struct db *db, const struct import *import,
-                       bool private_items, struct err *err)
-{
-    if (!db_exec(db, "begin", err))
-        return false;
-    if (import_all(out, db, import, private_items, err))
-        return db_exec(db, "commit", err);
-    struct err ignored = { 0 };
-    (void)!db_exec(db, "rollback", &ignored); /* a broken connection rolls back by itself */
-    return err_wrap(err, "task %s", task_name(import->task));
 }
 
 bool store_task_group_import(struct db *db, const char *name, const char *definition,

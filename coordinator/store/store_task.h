@@ -11,7 +11,7 @@ struct store_task {
     bool fresh; /* false: the same content was imported before, and that version was returned */
 };
 
-/* All or nothing: an import that fails leaves no row. */
+/* Inside a transaction of the caller's, which rolls back when this fails: then no row is left. */
 bool store_task_import(struct store_task *out, struct db *db, const struct import *import,
                        bool private_items, struct err *err) MUST;
 /* definition is JSON; every task it names must be there. */

@@ -22,7 +22,7 @@ static const struct metric {
     { "perplexity",      "perplexity",           false, true,  false, true  },
 };
 static const char *const aggregations[] = {
-    "mean", "f1", "matthews_corrcoef", "brier_score", "perplexity", NULL
+    "mean", "f1", "macro_f1", "mcc", "matthews_corrcoef", "brier_score", "perplexity", NULL
 };
 /* clang-format on */
 

@@ -89,7 +89,7 @@ select k.name as task, v.task_version_id, encode(substr(v.digest, 1, 8), 'hex') 
        k.private, v.n_item, v.n_shot, v.publish_n, v.sealed_at,
        v.task_version_id = koeval.task_newest(k.name) as is_newest,
        array(select g.name from koeval.task_group g where g.definition -> 'tasks' ? k.name
-              order by 1) as groups
+              order by 1) as groups, v.definition
   from koeval.task k join koeval.task_version v using (task_id) where v.sealed_at is not null;
 
 select pg_temp.describe('koeval.task_list', 'One row per imported version of a task.',
@@ -103,7 +103,8 @@ select pg_temp.describe('koeval.task_list', 'One row per imported version of a t
     'publish_n', 'Whether readers see n_item.',
     'sealed_at', 'When it was imported.',
     'is_newest', 'Whether a launch by name takes this version.',
-    'groups', 'Groups that name the task.');
+    'groups', 'Groups that name the task.',
+    'definition', 'The resolved task as canonical JSON: templates and metrics, no items.');
 
 create or replace view koeval.model_list as
 select m.name as model, m.model_id, encode(m.digest, 'hex') as digest,
