@@ -17,6 +17,7 @@ const struct core_conf core_conf_default = {
     .load_ms = 10000,
     .sessions_max = 5000,
     .batches_max = 4096,
+    .bytes_max = (int64_t)256 << 20,
 };
 
 /* ---- actions ---- */
@@ -205,10 +206,31 @@ int64_t core_timer_ms(const struct core *core) { return core->timer_ms; }
 
 const struct batch *core_batch(const struct core *core, int32_t i) { return &core->batches[i]; }
 
+const struct tx *core_tx(const struct core *core, int32_t id)
+{
+    const struct tx *tx = &core->txs[id % TXS_MAX];
+    return tx->state == TX_SENT && tx->id == id ? tx : NULL;
+}
+
 int32_t core_agent(const struct core *core, uint32_t route)
 {
     const struct session *s = session_by(core, BY_ROUTE, route);
     return s && s->state == SES_UP ? s->agent : 0;
+}
+
+int32_t core_resident(const struct core *core, uint32_t route)
+{
+    const struct session *s = session_by(core, BY_ROUTE, route);
+    return s && s->resident_count ? s->resident[0] : 0;
+}
+
+bool core_shelf_differs(const struct core *core, uint32_t route, const int32_t *disk, int32_t count)
+{
+    const struct session *s = session_by(core, BY_ROUTE, route);
+    bool differs = s && count != s->disk_count;
+    for (int32_t i = 0; s && !differs && i < count; i++)
+        differs = !session_has(s, disk[i]);
+    return differs;
 }
 
 struct core_counts core_count(const struct core *core)
@@ -216,6 +238,7 @@ struct core_counts core_count(const struct core *core)
     struct core_counts n = { .sessions = core->sessions_count,
                              .held = core->held_count,
                              .batches = core->batches_count,
+                             .bytes = core->batches_bytes,
                              .switches = core->switches };
     for (int32_t i = 0; i < TXS_MAX; i++)
         n.txs += core->txs[i].state != TX_FREE;

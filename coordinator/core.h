@@ -75,7 +75,8 @@ struct answer {
     bool last;    /* ITEMS */
 };
 
-/* A transaction; the loop copies its parameters out at once, on ACT_TX. */
+/* A transaction.  ACT_TX names one that is to be executed; its parameters may be read until it was
+ * answered or the core forgot it, which core_tx tells. */
 struct tx {
     enum tx_kind kind;
     enum { TX_FREE, TX_SENT, TX_WAITING } state;
@@ -83,7 +84,7 @@ struct tx {
     int64_t epoch, due_ms, sent_ms;
     int64_t beat;                       /* CLAIM: newest Heartbeat heard when it was asked for */
     uint64_t session;                   /* who it is for */
-    int32_t key, slot, body;            /* HELLO: its body stays valid while the step lasts */
+    int32_t key, slot, body;            /* HELLO: its body may be gone before the transaction is */
     int32_t agent, class, model, count; /* CLAIM: count shards of model; class as in its work */
     int32_t from, bytes;                /* ITEMS: from this plan number, at most so many bytes */
     enum reason reason;                 /* FAIL */
@@ -151,6 +152,7 @@ struct core_conf {
     int32_t recover_ms;                     /* no expiry so long after taking the lead */
     int32_t work_ms, retry_ms, standby_ms, load_ms;
     int32_t sessions_max, batches_max;
+    int64_t bytes_max; /* of results received and not committed */
 };
 extern const struct core_conf core_conf_default;
 
@@ -173,11 +175,19 @@ enum role core_role(const struct core *core);
 int64_t core_epoch(const struct core *core);
 int64_t core_timer_ms(const struct core *core);
 const struct batch *core_batch(const struct core *core, int32_t i);
+/* The transaction of that number while it is under way; NULL: nobody waits for its answer. */
+const struct tx *core_tx(const struct core *core, int32_t id);
 /* The agent behind a connection whose session is up, or 0. */
 int32_t core_agent(const struct core *core, uint32_t route);
+/* The model it runs, or will run next; 0 none. */
+int32_t core_resident(const struct core *core, uint32_t route);
+/* Whether these models, in any order, are others than it last said to have on disk. */
+bool core_shelf_differs(const struct core *core, uint32_t route, const int32_t *disk,
+                        int32_t count);
 
 struct core_counts {
     int32_t sessions, held, batches, bodies, txs;
+    int64_t bytes;    /* of batches */
     int64_t switches; /* grants of another model than the agent had */
 };
 struct core_counts core_count(const struct core *core);

@@ -55,6 +55,7 @@ static void batch_free(struct core *core, struct batch *b)
     b->next = core->batch_free;
     core->batch_free = me;
     core->batches_count--;
+    core->batches_bytes -= b->bytes;
 }
 
 /* ---- coming in ---- */
@@ -78,7 +79,10 @@ void on_results(struct core *core, struct session *s, const struct msg *m)
         body_free(core, m->body);
         return;
     }
-    if (core->batch_free == NONE || s->unacked_bytes + m->bytes > 2 * core->conf.window_bytes) {
+    bool room = core->batch_free != NONE &&
+                core->batches_bytes + m->bytes <= core->conf.bytes_max &&
+                s->unacked_bytes + m->bytes <= 2 * core->conf.window_bytes;
+    if (!room) {
         body_free(core, m->body); /* no ack: it comes again */
         return;
     }
@@ -98,6 +102,7 @@ void on_results(struct core *core, struct session *s, const struct msg *m)
     *head = me;
     s->unacked_bytes += m->bytes;
     core->batches_count++;
+    core->batches_bytes += b->bytes;
     queue_put(core, me);
 }
 

@@ -27,7 +27,7 @@ void works_move(struct core *core, int32_t model, int32_t class, int32_t ready)
         }
 }
 
-static bool on_disk(const struct session *s, int32_t model)
+bool session_has(const struct session *s, int32_t model)
 {
     int32_t lo = 0, hi = s->disk_count;
     while (lo < hi) {
@@ -54,7 +54,7 @@ static bool fits(const struct session *s, const struct work *w)
         return false;
     if (s->held_count && s->resident_count && w->model != s->resident[0])
         return false; /* what is fetched ahead is of the model at hand */
-    return on_disk(s, w->model);
+    return session_has(s, w->model);
 }
 
 /* What taking it saves, ms: all of it for the model that runs. */

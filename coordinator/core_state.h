@@ -73,6 +73,7 @@ struct core {
     struct batch *batches;
     int32_t batch_free, batches_count, *batch_heads, batch_mask;
     int32_t new_first, new_last, new_items;
+    int64_t batches_bytes;
 
     struct work *works;
     int32_t works_count, works_capacity;
@@ -140,6 +141,7 @@ void renew_go(struct core *core);
 void renew_done(struct core *core, const struct tx *tx, const struct answer *answer);
 
 /* core_pick.c */
+bool session_has(const struct session *s, int32_t model); /* on its disks */
 void works_heard(struct core *core, const struct answer *answer);
 void works_free(struct core *core);
 void works_move(struct core *core, int32_t model, int32_t class, int32_t ready);

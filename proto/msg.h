@@ -78,6 +78,9 @@ enum reason {
     REASONS_COUNT,
 };
 
+/* Its word, alike in SQL, CLI and docs. */
+const char *reason_name(enum reason reason);
+
 enum code {
     CODE_NONE,
     CODE_NOT_LEADER,
