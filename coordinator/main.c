@@ -61,6 +61,8 @@ static const struct conf_setting rows[] = {
            "results wait at most so long for company"),
     NUMBER("flush-items", flush_items, "2000", "N", 1, 100000,
            "so many items are written at once"),
+    NUMBER("window-bytes", window_bytes, "1M", "BYTES", 4096, 8 << 20,
+           "results that an agent may have sent and not yet seen acknowledged"),
     NUMBER("batch-items", batch_items, "200", "N", 1, WIRE_ITEMS_MAX,
            "items of one batch of results"),
     NUMBER("work-ms", work_ms, "1000", "MS", 50, 600000,
