@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "coordinator/cli/board_file.h"
 #include "coordinator/cli/list.h"
 #include "coordinator/job/scorer.h"
@@ -253,6 +254,73 @@ static bool board_show(struct cli *cli, struct err *err)
     return true;
 }
 
+/* ---- waiting for an edition ---- */
+
+#define WAIT_POLL_MS 1000
+
+/* What stands between the board and an edition that shows everything measured so far. */
+struct pending {
+    int64_t due;    /* models whose runs are scored or ranked now */
+    int64_t failed; /* jobs that were given up */
+    bool fresh;     /* published and not stale */
+};
+
+static bool pending_read(struct pending *out, struct db *db, const char *board, struct err *err)
+{
+    AUTO(rows_free) struct rows *rows = NULL;
+    if (!db_call(&rows, db,
+                 "select not is_stale as fresh, (select count(*) from coverage_v1 c where"
+                 " c.board = b.board and c.state in ('scoring', 'ranking')) as due,"
+                 " (select count(*) from job_list j where j.state = 'failed'"
+                 " and not exists (select from job_list o where o.kind = j.kind and o.key = j.key"
+                 " and o.job_id > j.job_id)) as failed from board_list b where board = $1",
+                 ARGS(TEXT(board)), err))
+        return false;
+    if (!rows_count(rows)) {
+        out->due = -1;
+        return true;
+    }
+    out->due = rows_i64(rows, 0, "due");
+    out->failed = rows_i64(rows, 0, "failed");
+    out->fresh = rows_bool(rows, 0, "fresh");
+    return true;
+}
+
+static bool board_wait(struct cli *cli, struct err *err)
+{
+    struct db *db;
+    struct pending p;
+    bool woken;
+    const char *board = cli_arg(cli, 0);
+    int64_t until = clock_monotonic_ms() + cli_i64(cli, "timeout") * 1000;
+    if (!cli_db(&db, cli, err) || !db_listen(db, "koeval_board", err))
+        return false;
+    for (;;) {
+        if (!pending_read(&p, db, board, err))
+            return false;
+        if (p.due < 0)
+            return no_such_board(cli, db, err);
+        if (p.fresh && !p.due)
+            break;
+        if (p.failed)
+            return err_set(err, ERR_INPUT, "%lld jobs failed; see `koeval job list --failed`",
+                           (long long)p.failed);
+        if (clock_monotonic_ms() >= until)
+            return err_set(err, ERR_RETRY, "no new edition within %lld s: is a coordinator up?",
+                           (long long)cli_i64(cli, "timeout"));
+        if (!db_wait(&woken, db, WAIT_POLL_MS, err))
+            return false;
+    }
+    cli_field_text(cli, "board", board);
+    cli_field_text(cli, "state", "current");
+    return true;
+}
+
+static const struct option wait_options[] = {
+    { OPTION_I64, "timeout", "S", "300", "seconds before it gives up" },
+    { OPTION_END, NULL, NULL, NULL, NULL },
+};
+
 /* ---- definition ---- */
 
 static const struct list_column defined_columns[] = {
@@ -344,6 +412,14 @@ const struct command board_commands[] = {
       .args_min = 1,
       .args_max = 1,
       .run = board_show },
+    { .words = "board wait",
+      .role = ROLE_OPERATOR,
+      .usage = "NAME [--timeout S]",
+      .help = "until the edition shows every complete run",
+      .options = wait_options,
+      .args_min = 1,
+      .args_max = 1,
+      .run = board_wait },
     { .words = "board rescore",
       .role = ROLE_ADMIN,
       .usage = "NAME",

@@ -164,6 +164,7 @@ create or replace function board_define(p_name text, p_definition jsonb, p_score
 language plpgsql security definer set search_path = koeval, pg_temp as $$
 declare
     b int;
+    was jsonb;
 begin
     if jsonb_typeof(p_definition -> 'tasks') is distinct from 'array'
        or p_definition -> 'tasks' = '[]' then
@@ -173,12 +174,16 @@ begin
     values (p_name, p_definition, p_scorer, coalesce((p_definition ->> 'publish')::boolean, true))
     on conflict (name) do update set definition = excluded.definition, publish = excluded.publish
     returning board_id into b;
+    was := board_snapshot(b);
     delete from board_task where board_id = b;
     delete from board_category where board_id = b;
     perform board_fill(b, p_definition);
-    perform board_touch(b);
-    perform command_log('board_define', jsonb_build_object('board', p_name));
-    notify koeval_work;
+    -- The same definition again, and the same versions behind its names: the board stays as it is.
+    if board_snapshot(b) is distinct from was then
+        perform board_touch(b);
+        perform command_log('board_define', jsonb_build_object('board', p_name));
+        notify koeval_work;
+    end if;
     return b;
 end $$;
 
