@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "coordinator/cli/characters.h"
 #include "coordinator/cli/table.h"
+
+static void json_free(json_t *json) { json_decref(json); }
+AUTO_FREES(json_t *, json_free)
 
 static const struct column columns[] = {
     { "task", NULL, COLUMN_LEFT },
@@ -96,8 +100,8 @@ static bool measure(struct estimate_row *out, const struct launch *l, const stru
         .items = (double)t->items * models,
         .shards = ceil((double)t->items / (double)l->shard_items) * models,
         .requests = number_or_unknown(rows, "requests"),
-        .naive = number_or_unknown(rows, "characters_naive"),
-        .unique = number_or_unknown(rows, "characters_unique"),
+        .naive = -1,
+        .unique = -1,
         .tokens_naive = number_or_unknown(rows, "token_naive"),
         .tokens_unique = number_or_unknown(rows, "token_unique"),
         .seconds = number_or_unknown(rows, "engine_s"),
@@ -106,16 +110,105 @@ static bool measure(struct estimate_row *out, const struct launch *l, const stru
     return true;
 }
 
+/* ---- characters: rendered as whom the database lets read items ---- */
+
+static void documents_free(struct documents *d)
+{
+    free(d->items);
+    free(d->pool);
+    free(d->item_ids);
+    free(d->pool_ids);
+}
+AUTO_ENDS(struct documents, documents_free)
+
+/* Texts stay in rows. */
+static void documents_fill(struct documents *out, struct rows *rows)
+{
+    size_t n = (size_t)rows_count(rows);
+    out->items = must_calloc(n, sizeof(*out->items));
+    out->pool = must_calloc(n, sizeof(*out->pool));
+    out->item_ids = must_calloc(n, sizeof(*out->item_ids));
+    out->pool_ids = must_calloc(n, sizeof(*out->pool_ids));
+    for (int r = 0; r < rows_count(rows); r++) {
+        size_t size;
+        const void *payload = rows_bytes(rows, r, "payload", &size);
+        struct text text = { payload, size };
+        if (*rows_text(rows, r, "role") == 'e') {
+            out->items[out->items_count] = text;
+            out->item_ids[out->items_count++] = rows_i64(rows, r, "item_id");
+        } else {
+            out->pool[out->pool_count] = text;
+            out->pool_ids[out->pool_count++] = rows_i64(rows, r, "item_id");
+        }
+    }
+}
+
+static struct fewshot fewshot_of(const struct launch_task *t, const struct task *task)
+{
+    AUTO(json_free) json_t *params = json_loads(t->params, 0, NULL);
+    return (struct fewshot){
+        .shots = (int32_t)json_integer_value(json_object_get(params, "shots")),
+        .seed = json_integer_value(json_object_get(params, "seed")),
+        .sampler = task_sampler(task),
+        .excludes_self = task_excludes_self(task),
+    };
+}
+
+static bool count_characters(struct estimate_row *row, const struct launch *l,
+                             const struct launch_task *t, struct db *db, struct err *err)
+{
+    AUTO(rows_free) struct rows *version = NULL, *rows = NULL;
+    AUTO(task_free) struct task *task = NULL;
+    AUTO(documents_free) struct documents documents = { 0 };
+    struct characters characters;
+    if (!db_call(&version, db, "select definition from task_version where task_version_id = $1",
+                 ARGS(I64(t->version)), err) ||
+        !db_call(&rows, db,
+                 "select t.role::text as role, i.item_id, i.payload from task_item t"
+                 " join secret.item i using (item_id) where t.task_version_id = $1"
+                 " and (t.role = 's' or t.item_no < $2) order by t.role, t.item_no",
+                 ARGS(I64(t->version), I64(t->items)), err))
+        return false;
+    const char *definition = rows_text(version, 0, "definition");
+    if (!task_open(&task, definition, strlen(definition), err))
+        return false;
+    documents_fill(&documents, rows);
+    struct fewshot fewshot = fewshot_of(t, task);
+    if (!characters_count(&characters, task, &documents, &fewshot, (int32_t)l->shard_items, err))
+        return false;
+    row->naive = (double)characters.naive * l->models_count;
+    row->unique = (double)characters.unique * l->models_count;
+    return true;
+}
+
+/* Whoever may not read items gets `unknown`, and everything else. */
+static bool add_characters(struct estimate_row *rows, const struct launch *l, struct cli *cli,
+                           struct err *err)
+{
+    struct db *db;
+    struct err refused = { 0 };
+    if (!cli_db_as(&db, cli, ROLE_COORDINATOR, &refused))
+        return true;
+    for (int32_t i = 0; i < l->tasks_count; i++)
+        if (!count_characters(&rows[i], l, &l->tasks[i], db, err))
+            return err_wrap(err, "task %s", l->tasks[i].name);
+    return true;
+}
+
 bool estimate_print(const struct launch *l, struct cli *cli, struct db *db, struct err *err)
 {
     AUTO(table_free) struct table *table = table_new(columns, COUNT(columns));
+    AUTO(free)
+    struct estimate_row *rows = must_calloc((size_t)l->tasks_count, sizeof(*rows));
     struct estimate_row sum = { 0 };
-    for (int32_t i = 0; i < l->tasks_count; i++) {
-        struct estimate_row row;
-        if (!measure(&row, l, &l->tasks[i], db, err))
+    for (int32_t i = 0; i < l->tasks_count; i++)
+        if (!measure(&rows[i], l, &l->tasks[i], db, err))
             return err_wrap(err, "task %s", l->tasks[i].name);
-        put_row(table, l->tasks[i].name, &row, l->tasks[i].params);
-        add_row(&sum, &row);
+    if (!add_characters(rows, l, cli, err))
+        return false;
+    for (int32_t i = 0; i < l->tasks_count; i++) {
+        put_row(table, l->tasks[i].name, &rows[i], l->tasks[i].params);
+        add_row(&sum, &rows[i]);
     }
     put_row(table, "all", &sum, NULL);
     cli_table(cli, "estimate", table);
