@@ -70,6 +70,7 @@ static const struct {
     const char *word, *role;
     job_fn *run;
 } kinds[] = {
+    { "plan", ROLE_COORDINATOR, job_plan },
     { "score", ROLE_COORDINATOR, job_score },
     { "rank", ROLE_RANKER, job_rank },
 };
