@@ -18,6 +18,9 @@ import time
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 # Short: they only have to outlive a turn of the loops, and the tests wait for them to run out.
 LEASE_MS, HEARTBEAT_MS = 3000, 250
+QUICK = ["--silent-ms", "1500", "--settle-ms", "500", "--recover-ms", "1000", "--grace-ms", "200",
+         "--depose-ms", "3000", "--work-ms", "100", "--retry-ms", "50", "--load-ms", "300",
+         "--poll-ms", "100", "--batch-items", "8", "--job-lease-ms", "3000"]
 
 
 class Skip(Exception):
@@ -185,7 +188,7 @@ class Site:
         daemon = Daemon(self, "coordinator", [
             f"{self.bin}/koeval-coordinator", "--listen", f"tcp://127.0.0.1:{self.port}",
             "--server-key", f"{self.dir}/keys/server_secret", "--lease-ms", str(LEASE_MS),
-            "--heartbeat-ms", str(HEARTBEAT_MS), *extra])
+            "--heartbeat-ms", str(HEARTBEAT_MS), *QUICK, *extra])
         self.daemons.append(daemon)
         return daemon.start()
 
