@@ -215,7 +215,10 @@ class Site:
             self.cluster("stop")
         except AssertionError as error:
             print(f"  {error}")
-        shutil.rmtree(self.dir, ignore_errors=True)
+        if os.environ.get("KOEVAL_KEEP"):
+            print(f"  kept: {self.dir}")
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
 
     def logs(self, lines=8):
         for path in sorted(glob.glob(f"{self.dir}/log/*.log")):
