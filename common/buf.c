@@ -49,24 +49,36 @@ void buf_put_fmt(struct buf *buf, const char *fmt, ...)
     va_end(again);
 }
 
-void buf_put_json_string(struct buf *buf, const char *bytes, size_t size)
+/* What c is written as after a backslash: 'u' for a number, 0 when it stands for itself. */
+static char json_escape(unsigned char c)
 {
     static const char escapes[] = "\"\"\\\\\bb\ff\nn\rr\tt";
 
+    if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+        return 0;
+    for (const char *e = escapes; *e; e += 2)
+        if (c == (unsigned char)*e)
+            return e[1];
+    return 'u';
+}
+
+void buf_put_json_string(struct buf *buf, const char *bytes, size_t size)
+{
+    size_t plain = 0; /* bytes[plain .. i) stand for themselves */
+
     buf_put_char(buf, '"');
     for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-        const char *pair = NULL;
-        for (const char *e = escapes; *e; e += 2)
-            if (c == (unsigned char)*e)
-                pair = e;
-        if (pair)
-            buf_put_fmt(buf, "\\%c", pair[1]);
-        else if (c < 0x20 || c == 0x7f)
-            buf_put_fmt(buf, "\\u%04x", c);
+        char escape = json_escape((unsigned char)bytes[i]);
+        if (!escape)
+            continue;
+        buf_put(buf, bytes + plain, i - plain);
+        plain = i + 1;
+        if (escape == 'u')
+            buf_put_fmt(buf, "\\u%04x", (unsigned char)bytes[i]);
         else
-            buf_put_char(buf, (char)c);
+            buf_put_fmt(buf, "\\%c", escape);
     }
+    buf_put(buf, bytes + plain, size - plain);
     buf_put_char(buf, '"');
 }
 
