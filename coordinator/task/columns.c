@@ -39,10 +39,17 @@ static bool read_type(struct column_rule *rule, const struct yaml *node, struct 
     return yaml_fail(node, err, "type: one of text, int, real, bool, json expected");
 }
 
+/* A column's name as it is written, even where YAML reads it as something else: No, 1. */
+static bool is_name(const struct yaml *node)
+{
+    return node->type != YAML_LIST && node->type != YAML_MAP && node->type != YAML_FUNCTION &&
+           node->text.size;
+}
+
 static bool read_rule_key(struct column_rule *rule, struct text key, const struct yaml *value,
                           struct err *err)
 {
-    if (text_is(key, "from") && value->type == YAML_TEXT)
+    if (text_is(key, "from") && is_name(value))
         rule->from = value->text.bytes;
     else if (text_is(key, "map") && value->type == YAML_MAP && value->count <= COLUMN_MAP_MAX)
         rule->map = value;
@@ -60,7 +67,7 @@ static bool read_rule(struct column_rule *rule, struct text name, const struct y
                       struct err *err)
 {
     *rule = (struct column_rule){ .name = name.bytes, .from = name.bytes };
-    if (node->type == YAML_TEXT || node->type == YAML_INT) {
+    if (is_name(node)) {
         rule->from = node->text.bytes;
         return true;
     }
