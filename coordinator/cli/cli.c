@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "coordinator/cli/table.h"
@@ -105,6 +106,14 @@ bool cli_db(struct db **out, struct cli *cli, struct err *err)
 bool cli_json(const struct cli *cli) { return cli->json; }
 bool cli_colour(const struct cli *cli) { return cli->colour; }
 bool cli_tty(const struct cli *cli) { return cli->tty; }
+
+int cli_width(const struct cli *cli)
+{
+    struct winsize size;
+    if (!cli->tty)
+        return 0;
+    return !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : 80;
+}
 
 static void member(struct cli *cli, const char *name)
 {

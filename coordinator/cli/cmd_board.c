@@ -1,13 +1,14 @@
-/* cmd_board.c - boards: what is averaged, and the leaderboard as it stands.
+/* cmd_board.c - boards: what is averaged, waiting for an edition.  The leaderboard itself is
+ * cmd_board_show.c.
  *
  * A board is data: a YAML file that names tasks or groups, the metric of each, its category and
  * weight.  An average is tasks -> category -> board: a category is the weighted mean of its tasks,
  * the board the weighted mean of its categories. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "coordinator/cli/board.h"
 #include "coordinator/cli/board_file.h"
 #include "coordinator/cli/list.h"
 #include "coordinator/job/scorer.h"
@@ -33,225 +34,12 @@ static bool board_list(struct cli *cli, struct err *err)
     return list_age(cli, db, err);
 }
 
-static bool no_such_board(struct cli *cli, struct db *db, struct err *err)
+bool no_such_board(struct cli *cli, struct db *db, struct err *err)
 {
     AUTO(buf_free) struct buf there = { 0 };
     if (!list_names(&there, db, "select board from board_list order by 1", NO_ARGS, err))
         return false;
     return cli_not_found(cli, err, "board", cli_arg(cli, 0), buf_text(&there));
-}
-
-/* ---- the leaderboard ---- */
-
-#define CATEGORY_COLUMNS_MAX 32
-
-/* What board show reads, all of one snapshot. */
-struct show {
-    struct rows *rows, *cells, *categories, *current, *coverage;
-};
-
-static void show_free(struct show *s)
-{
-    rows_free(s->rows);
-    rows_free(s->cells);
-    rows_free(s->categories);
-    rows_free(s->current);
-    rows_free(s->coverage);
-}
-AUTO_ENDS(struct show, show_free)
-
-static bool show_read(struct show *s, struct db *db, const char *board, struct err *err)
-{
-    const struct arg *name = ARGS(TEXT(board));
-    return db_exec(db, "begin isolation level repeatable read read only", err) &&
-           db_call(&s->current, db,
-                   "select *, extract(epoch from clock_timestamp() - made_at)::float8 as age_s"
-                   " from current_v1 where board = $1",
-                   name, err) &&
-           db_call(&s->rows, db,
-                   "select * from board_v1 where board = $1 order by rank, score desc, model", name,
-                   err) &&
-           db_call(&s->categories, db,
-                   "select coalesce(e ->> 'category', e ->> 'group', e ->> 'task') as category"
-                   " from board_list, jsonb_array_elements(definition -> 'tasks')"
-                   " with ordinality t(e, place) where board = $1 group by 1 order by min(place)",
-                   name, err) &&
-           db_call(&s->cells, db, "select * from category_v1 where board = $1", name, err) &&
-           db_call(
-               &s->coverage, db,
-               "select * from coverage_v1 where board = $1 and state <> 'ranked' order by model",
-               name, err) &&
-           db_exec(db, "commit", err);
-}
-
-/* "76.6 ± 1.1" */
-static void put_score(struct table *table, const struct rows *rows, int row, bool bold)
-{
-    char shown[48];
-    double score = rows_f64(rows, row, "score"), error = rows_f64(rows, row, "stderr");
-    if (isnan(error))
-        snprintf(shown, sizeof(shown), "%.1f", score);
-    else
-        snprintf(shown, sizeof(shown), "%.1f ± %.1f", score, error);
-    table_cell(table, rows_text(rows, row, "score"), shown);
-    if (bold)
-        table_style(table, CELL_BOLD);
-}
-
-static void put_error(struct table *table, const struct rows *rows, int row)
-{
-    table_cell(table, rows_text(rows, row, "stderr"), "");
-}
-
-static int cell_of(const struct rows *cells, const char *model, const char *category)
-{
-    for (int i = 0; i < rows_count(cells); i++)
-        if (!strcmp(rows_text(cells, i, "model"), model) &&
-            !strcmp(rows_text(cells, i, "category"), category))
-            return i;
-    return -1;
-}
-
-static void put_row(struct table *table, const struct show *s, int r)
-{
-    char range[32];
-    const char *model = rows_text(s->rows, r, "model");
-    long long lo = rows_i64(s->rows, r, "rank_lo"), hi = rows_i64(s->rows, r, "rank_hi");
-    snprintf(range, sizeof(range), lo == hi ? "%lld" : "%lld–%lld", lo, hi);
-    table_i64(table, rows_i64(s->rows, r, "rank"));
-    table_style(table, CELL_BOLD);
-    table_text(table, range);
-    table_i64(table, lo);
-    table_i64(table, hi);
-    table_i64(table, rows_i64(s->rows, r, "tie_group"));
-    table_text(table, model);
-    put_score(table, s->rows, r, true);
-    put_error(table, s->rows, r);
-    for (int c = 0; c < rows_count(s->categories); c++) {
-        int cell = cell_of(s->cells, model, rows_text(s->categories, c, "category"));
-        if (cell < 0) {
-            table_null(table);
-            table_null(table);
-            continue;
-        }
-        put_score(table, s->cells, cell, false);
-        put_error(table, s->cells, cell);
-    }
-    if (rows_null(s->rows, r, "n"))
-        table_null(table);
-    else
-        table_i64(table, rows_i64(s->rows, r, "n"));
-}
-
-/* Column heads of a board: eight of its own, two a category, n.  names holds "X_stderr". */
-static int heads_fill(struct column *heads, char (*names)[80], const struct show *s)
-{
-    static const struct column own[] = {
-        { "rank", NULL, COLUMN_RIGHT },      { "range", NULL, COLUMN_LEFT },
-        { "rank_lo", NULL, COLUMN_JSON },    { "rank_hi", NULL, COLUMN_JSON },
-        { "tie_group", "tie", COLUMN_JSON }, { "model", NULL, COLUMN_LEFT },
-        { "score", NULL, COLUMN_RIGHT },     { "stderr", NULL, COLUMN_JSON },
-    };
-    int n = 0;
-    for (size_t i = 0; i < COUNT(own); i++)
-        heads[n++] = own[i];
-    for (int c = 0; c < rows_count(s->categories); c++) {
-        const char *category = rows_text(s->categories, c, "category");
-        snprintf(names[c], sizeof(names[c]), "%.60s_stderr", category);
-        heads[n++] = (struct column){ category, NULL, COLUMN_RIGHT };
-        heads[n++] = (struct column){ names[c], NULL, COLUMN_JSON };
-    }
-    heads[n++] = (struct column){ "n", NULL, COLUMN_RIGHT };
-    return n;
-}
-
-static struct table *board_table(struct column *heads, char (*names)[80], const struct show *s)
-{
-    struct table *table = table_new(heads, heads_fill(heads, names, s));
-    for (int r = 0; r < rows_count(s->rows); r++)
-        put_row(table, s, r);
-    return table;
-}
-
-static const struct list_column coverage_columns[] = {
-    { "model", NULL, LIST_TEXT },
-    { "state", NULL, LIST_STATE },
-    { "tasks_scored", "tasks", LIST_COUNT },
-    { "tasks", "of", LIST_COUNT },
-    { "percent", NULL, LIST_PERCENT },
-    { "reason", NULL, LIST_TEXT },
-};
-
-static void footer(struct cli *cli, const struct show *s)
-{
-    char age[16];
-    if (!rows_count(s->current)) {
-        cli_line(cli, "nothing is published yet");
-        return;
-    }
-    age_shown(age, rows_f64(s->current, 0, "age_s"));
-    cli_line(
-        cli,
-        "\nedition %lld, made %s ago%s; score ± standard error, 0 to 100; range: 95 %% of %lld "
-        "paired bootstrap replicates",
-        (long long)rows_i64(s->current, 0, "seq"), age,
-        rows_bool(s->current, 0, "is_stale") ? ", STALE: a new one is due" : "",
-        (long long)rows_i64(s->current, 0, "boot_n"));
-}
-
-static const struct list_column current_columns[] = {
-    { "seq", NULL, LIST_ID },
-    { "snapshot_id", NULL, LIST_ID },
-    { "made_at", NULL, LIST_HIDDEN },
-    { "published_at", NULL, LIST_HIDDEN },
-    { "input_sha256", NULL, LIST_HIDDEN },
-    { "is_stale", NULL, LIST_BOOL },
-    { "boot_seed", NULL, LIST_ID },
-    { "boot_n", NULL, LIST_ID },
-    { "scorer", NULL, LIST_TEXT },
-    { "age_s", NULL, LIST_SECONDS },
-};
-
-static void show_print(struct cli *cli, const struct show *s)
-{
-    struct column heads[9 + 2 * CATEGORY_COLUMNS_MAX];
-    char names[CATEGORY_COLUMNS_MAX][80];
-    AUTO(table_free) struct table *table = board_table(heads, names, s);
-    if (cli_flag(cli, "csv")) {
-        table_print_csv(table, stdout);
-        return;
-    }
-    if (cli_json(cli) && rows_count(s->current))
-        list_print_one(cli, s->current, 0, current_columns, COUNT(current_columns));
-    if (table_rows(table) || cli_json(cli))
-        cli_table(cli, "rows", table);
-    if (rows_count(s->coverage)) {
-        cli_line(cli, "\nnot ranked yet");
-        list_print(cli, "waiting", s->coverage, coverage_columns, COUNT(coverage_columns));
-    }
-    footer(cli, s);
-}
-
-static bool board_show(struct cli *cli, struct err *err)
-{
-    struct db *db;
-    AUTO(rows_free) struct rows *known = NULL;
-    AUTO(show_free) struct show s = { 0 };
-    const char *board = cli_arg(cli, 0);
-    if (!cli_db(&db, cli, err) ||
-        !db_call(&known, db, "select from board_list where board = $1", ARGS(TEXT(board)), err))
-        return false;
-    if (!rows_count(known))
-        return no_such_board(cli, db, err);
-    if (!show_read(&s, db, board, err))
-        return false;
-    if (rows_count(s.categories) > CATEGORY_COLUMNS_MAX)
-        return err_set(err, ERR_INPUT,
-                       "a board of %d categories is too wide to show: ask --json of "
-                       "the views",
-                       rows_count(s.categories));
-    show_print(cli, &s);
-    return true;
 }
 
 /* ---- waiting for an edition ---- */
@@ -381,11 +169,6 @@ static bool board_rescore(struct cli *cli, struct err *err)
     return true;
 }
 
-static const struct option show_options[] = {
-    { OPTION_FLAG, "csv", NULL, NULL, "comma-separated, for spreadsheets" },
-    { OPTION_END, NULL, NULL, NULL, NULL },
-};
-
 const struct command board_commands[] = {
     { .words = "board define",
       .role = ROLE_OPERATOR,
@@ -408,7 +191,7 @@ const struct command board_commands[] = {
       .role = ROLE_OPERATOR,
       .usage = "NAME [--csv]",
       .help = "the leaderboard: rank, rank range, score ± standard error per category",
-      .options = show_options,
+      .options = board_show_options,
       .args_min = 1,
       .args_max = 1,
       .run = board_show },

@@ -116,7 +116,7 @@ static bool key_list(struct cli *cli, struct err *err)
     for (int r = 0; r < rows_count(rows); r++)
         key_row(table, rows, r);
     cli_table(cli, "keys", table);
-    return true;
+    return list_age(cli, db, err);
 }
 
 /* The numbers of the keys that a word means: a number, or all good keys of a node. */

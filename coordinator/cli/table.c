@@ -131,6 +131,17 @@ static int last_seen_column(const struct table *table)
     return last;
 }
 
+int table_width(const struct table *table)
+{
+    AUTO(free) int *widths = must_calloc((size_t)table->columns_count, sizeof(*widths));
+    widths_of(widths, table);
+    int width = -2;
+    for (int c = 0; c < table->columns_count; c++)
+        if (table->columns[c].side != COLUMN_JSON)
+            width += widths[c] + 2;
+    return width;
+}
+
 /* No spaces after the last column: lines can be compared and copied. */
 static void cell_put(struct buf *line, const struct table *table, int column, const char *text,
                      enum cell_style style, int width, bool colour)
@@ -180,17 +191,27 @@ static void csv_put(FILE *out, const char *text)
     fputc('"', out);
 }
 
+static bool is_data(const struct table *table, int column)
+{
+    return table->columns[column].side != COLUMN_SEEN;
+}
+
 void table_print_csv(const struct table *table, FILE *out)
 {
-    for (int c = 0; c < table->columns_count; c++)
-        fprintf(out, "%s%s", c ? "," : "", table->columns[c].name);
+    for (int c = 0, seen = 0; c < table->columns_count; c++)
+        if (is_data(table, c))
+            fprintf(out, "%s%s", seen++ ? "," : "", table->columns[c].name);
     fputs("\r\n", out);
-    for (int i = 0; i < table->cells_count; i++) {
-        const struct cell *cell = &table->cells[i];
-        bool text = cell->json[0] == '"';
-        if (strcmp(cell->json, "null"))
-            csv_put(out, text ? cell->shown : cell->json);
-        fputs((i + 1) % table->columns_count ? "," : "\r\n", out);
+    for (int r = 0; r < table_rows(table); r++) {
+        for (int c = 0, seen = 0; c < table->columns_count; c++) {
+            const struct cell *cell = &table->cells[r * table->columns_count + c];
+            if (!is_data(table, c))
+                continue;
+            fputs(seen++ ? "," : "", out);
+            if (strcmp(cell->json, "null"))
+                csv_put(out, cell->json[0] == '"' ? cell->shown : cell->json);
+        }
+        fputs("\r\n", out);
     }
 }
 
@@ -198,14 +219,18 @@ void table_put_json(const struct table *table, struct buf *out)
 {
     int rows = table_rows(table);
     buf_put_char(out, '[');
-    for (int r = 0; r < rows; r++)
-        for (int c = 0; c < table->columns_count; c++) {
+    for (int r = 0; r < rows; r++) {
+        buf_put_text(out, r ? ",\n  {" : "\n  {");
+        for (int c = 0, seen = 0; c < table->columns_count; c++) {
             const char *name = table->columns[c].name;
-            buf_put_text(out, c ? ", " : r ? ",\n  {" : "\n  {");
+            if (!is_data(table, c))
+                continue;
+            buf_put_text(out, seen++ ? ", " : "");
             buf_put_json_string(out, name, strlen(name));
-            buf_put_fmt(out, ": %s%s", table->cells[r * table->columns_count + c].json,
-                        c + 1 == table->columns_count ? "}" : "");
+            buf_put_fmt(out, ": %s", table->cells[r * table->columns_count + c].json);
         }
+        buf_put_char(out, '}');
+    }
     buf_put_text(out, rows ? "\n]" : "]");
 }
 

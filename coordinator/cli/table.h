@@ -13,6 +13,7 @@ enum column_side {
     COLUMN_LEFT,
     COLUMN_RIGHT, /* numbers */
     COLUMN_JSON,  /* left out of the aligned form: for programs only */
+    COLUMN_SEEN,  /* left out of everything but it: for people only */
 };
 
 struct column {
@@ -43,6 +44,8 @@ void table_cell(struct table *table, const char *json, const char *shown);
 void table_style(struct table *table, enum cell_style style);
 
 int table_rows(const struct table *table);
+/* Display columns that table_print takes. */
+int table_width(const struct table *table);
 void table_print(const struct table *table, FILE *out, bool colour);
 void table_print_csv(const struct table *table, FILE *out);
 void table_put_json(const struct table *table, struct buf *out);
