@@ -63,6 +63,13 @@ def unknown_schema_is_refused_by_programs_and_newer_tables_by_migrate():
     root("delete from meta.schema_migration where version = 999")
 
 
+def blocking_door_keeps_its_promises():
+    program = os.path.dirname(os.environ["KOEVAL"]) + "/unit_coordinator_store_test_db"
+    out = subprocess.run([program], capture_output=True, text=True,
+                         env={**os.environ, "KOEVAL_TEST_DB": DB})
+    assert out.returncode == 0 and "SKIP" not in out.stdout, out.stdout
+
+
 def database_that_is_away_is_exit_code_4():
     assert koeval("db", "check", KOEVAL_DB="host=/nowhere dbname=koeval").returncode == 4
 

@@ -2,6 +2,7 @@
 import os
 import subprocess
 
+import case_board
 from world import *
 
 DENIED = ("42501", "25006")  # no privilege, read-only transaction
@@ -10,7 +11,8 @@ ROLES = ("coordinator", "ranker", "operator", "admin", "reader")
 COORDINATOR = """coordinator_lead coordinator_beat coordinator_depose agent_hello agent_telemetry
     agent_models agent_intents work_list shard_claim lease_renew lease_measure shard_expire shard_fail
     response_ingest shard_missing item_fetch job_claim job_renew job_finish job_fail plan_begin
-    plan_write plan_seal scorer_add run_scorers score_write schema_check task_newest"""
+    plan_write plan_seal scorer_add run_scorers score_begin score_items score_write schema_check
+    task_newest"""
 OPERATOR = """task_import item_import task_seal task_group_import task_publish_n model_add
     campaign_launch campaign_pause campaign_resume campaign_cancel campaign_priority run_cancel
     run_retry run_restart run_void scorer_add board_define job_retry node_drain node_resume board_at
@@ -91,13 +93,16 @@ def every_function_body_parses():
 
 
 def unpublished_board_is_not_there():
-    ask = lambda sql: q(con("koeval_reader"), sql)
-    assert ask("select 1 from ranking.board_v1 where board='b'")
-    root("update board set publish = false where name='b'")
-    for sql in ("board_v1", "task_v1", "category_v1", "current_v1", "history_v1", "coverage_v1"):
-        assert not ask(f"select 1 from ranking.{sql} where board='b'"), sql
-    assert not ask("select 1 from ranking.board_at('b',now())")
-    root("update board set publish = true where name='b'")
+    s = case_board.scorer()
+    b = case_board.define("hidden", [{"task": "t", "metric": "acc", "params": {"dtype": "hid"}}], s)
+    with Leader() as k:
+        case_board.score(case_board.complete(k, model(), case_board.PARAMS.replace("f32", "hid")), s)
+    case_board.publish(b)
+    views = [f"select 1 from {v} where board = 'hidden'" for v in SITE_VIEWS if v != "ranking.model_v1"]
+    for publish, seen in ((True, True), (False, False)):
+        root("update board set publish = %s where name = 'hidden'", publish)
+        for sql in views + ["select 1 from ranking.board_at('hidden', now())"]:
+            assert bool(case_board.reader(sql)) == seen, (sql, seen)
 
 
 def failing_import_quotes_nothing():
