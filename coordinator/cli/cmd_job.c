@@ -78,6 +78,12 @@ static const struct {
 /* A failure is a row before it is an exit code: whoever lists jobs reads why. */
 static bool run_kind(struct db *db, job_fn *run, int64_t job, int32_t attempt, struct err *err)
 {
+    /* The role's timeouts are the loop's: it must never wait long.  A job may. */
+    if (!db_exec(db,
+                 "set statement_timeout = 0; set lock_timeout = 0; "
+                 "set idle_in_transaction_session_timeout = 0",
+                 err))
+        return false;
     if (run(db, job, attempt, err))
         return true;
     struct err lost = { 0 };

@@ -29,8 +29,8 @@ def complete(k, m, params=PARAMS, n=20, purpose="board", version=None):
 
 def score(run, s, value=0.5, n=20, metric="acc", stderr=0.1):
     c, number, at = job("score", run)
-    wrote = one(c, "select score_write(%s,%s,%s,array[%s],array['none'],array[1],array[%s::float8],"
-                "array[%s::float8],%s::float8[])", number, at, s, metric, value, stderr,
+    wrote = one(c, "select score_write(%s,%s,%s,array[%s],array['none'],array['mean'],array[1],"
+                "array[%s::float8],array[%s::float8],%s::float8[])", number, at, s, metric, value, stderr,
                 [1.0, 0.0] * (n // 2))
     q(c, "select job_finish(%s,%s)", number, at)
     c.close()

@@ -23,6 +23,19 @@ def late_batch_after_expiry_and_regrant_is_salvaged():
         assert run_state(run) == "complete" and not incidents(run)
 
 
+def renewal_asks_for_the_very_lease():
+    with Leader() as k:
+        a, b = k.hello("k1"), k.hello("k2")
+        m, run = fresh(10)
+        old = k.grant(a, m, "0 s")
+        k.expire()
+        g = k.grant(b, m)
+        ends = lambda: root("select lease_expires from shard where shard_id=%s", g[0])[0][0]
+        before = ends()
+        assert k.renew([(a, old)]) == [old] and k.renew([(a, g)]) == [g] and ends() == before
+        assert k.renew([(b, g)]) == [] and ends() > before
+
+
 def two_classes_never_mix():
     with Leader() as k:
         a, b = k.hello("k1", "c1"), k.hello("k2", "c2")

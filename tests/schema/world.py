@@ -194,11 +194,12 @@ def incidents(run):
 def job(kind, key, role="koeval_coordinator", lease="1 m"):
     """Claims the job of that key: those before it in the queue are put aside meanwhile."""
     aside = [r[0] for r in root("update job set state='done' where kind=%s and key<>%s"
-                                " and state in ('queued','running') returning job_id", kind, key)]
+                                " and state in ('queued','running') returning key", kind, key)]
     c = con(role)
     (number, found, attempt), = q(c, "select * from job_claim(%s,'w',%s)", kind, lease)
     assert found == key
-    root("update job set state='queued' where job_id = any(%s)", aside)
+    root("insert into job (kind, key) select %s, k from unnest(%s::int[]) k on conflict do nothing",
+         kind, aside)
     return c, number, attempt
 
 
