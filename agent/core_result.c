@@ -63,11 +63,15 @@ void result_on_ack(struct agent *agent, const struct msg *msg)
 {
     if (msg->window_bytes > 0)
         agent->window_bytes = msg->window_bytes;
+    int64_t shard = 0; /* an Ack names its batch only */
     for (int32_t i = 0; i < UNACKED_MAX; i++)
-        if (agent->unacked[i].used && agent->unacked[i].number == msg->number)
+        if (agent->unacked[i].used && agent->unacked[i].number == msg->number) {
+            shard = agent->unacked[i].lease.shard;
             result_judged(agent, &agent->unacked[i], msg);
+            break;
+        }
     for (int32_t i = agent->jobs_count - 1; msg->done && i >= 0; i--)
-        if (agent->jobs[i].lease.shard == msg->lease.shard)
+        if (agent->jobs[i].lease.shard == shard)
             job_drop(agent, &agent->jobs[i]);
 }
 

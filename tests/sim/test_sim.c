@@ -1,0 +1,44 @@
+/* test_sim.c - many worlds, each from one seed, on the very cores that the daemons run.
+ *
+ *     SEEDS=FIRST:COUNT bin/sim_test_sim      as many as you like; 1:200 by default */
+#include "tests/sim/world.h"
+#include "tests/test.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static void print_totals(const struct totals *t, double seconds)
+{
+    double n = (double)t->seeds;
+    printf("  %llu seeds, %.0f/s: events %llu, messages %llu (%llu dropped), faults %llu, "
+           "crashes %llu, ambiguous %llu, fenced %llu\n",
+           (unsigned long long)t->seeds, n / seconds, (unsigned long long)t->events,
+           (unsigned long long)t->messages, (unsigned long long)t->dropped,
+           (unsigned long long)t->faults, (unsigned long long)t->crashes,
+           (unsigned long long)t->ambiguous, (unsigned long long)t->fenced);
+    printf("  a seed: grants %.1f, expired %.2f, late %.2f, already %.1f, rejected %.1f, "
+           "errors %.2f, computed %.1f of %d, virtual s %.1f\n",
+           (double)t->grants / n, (double)t->expired / n, (double)t->late / n,
+           (double)t->already / n, (double)t->rejected / n, (double)t->erred / n,
+           (double)t->computed / n, RUNS * ITEMS, (double)t->virtual_ms / 1000 / n);
+}
+
+TEST(no_seed_loses_doubles_or_strands_anything)
+{
+    const char *asked = getenv("SEEDS");
+    unsigned long long first = 1, count = 200, bad = 0;
+    if (asked && sscanf(asked, "%llu:%llu", &first, &count) != 2)
+        printf("SEEDS is FIRST:COUNT\n");
+    struct world *w = world_new();
+    clock_t began = clock();
+    for (unsigned long long seed = first; seed < first + count; seed++) {
+        const char *broken = seed_run(w, seed);
+        if (broken && ++bad <= 5)
+            printf("  seed %llu at %lld ms: %s\n", seed, (long long)w->now_ms, broken);
+    }
+    print_totals(&w->total, (double)(clock() - began) / CLOCKS_PER_SEC);
+    if (bad)
+        printf("  %llu of %llu seeds are bad\n", bad, count);
+    world_free(w);
+    CHECK(!bad);
+}
