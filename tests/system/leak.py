@@ -72,6 +72,15 @@ def dump(site, schema):
     return [f"dump of schema {schema}"] if holds(done.stdout) else []
 
 
+def log_all(site):
+    """What a DBA in search of a slow query does; the roles of koeval pin their own settings."""
+    for setting in ("log_statement = 'all'", "log_min_duration_statement = 0",
+                    "log_min_error_statement = 'error'", "log_parameter_max_length = -1",
+                    "log_parameter_max_length_on_error = -1", "log_error_verbosity = 'verbose'"):
+        site.sql(f"alter system set {setting}")
+    site.sql("select pg_reload_conf()")
+
+
 def prepare(site):
     data = f"{site.dir}/data/canary.jsonl"
     with open(data, "w", encoding="utf-8") as file:
@@ -169,7 +178,7 @@ def control_files(site):
 
 
 def control_postgres(site):
-    site.sql(f"set log_statement = 'all'; select '{canary()}'")
+    site.sql(f"select '{canary()}'")
     assert any(path.endswith("/pg/log") for path in files(site)), files(site)
 
 
@@ -178,6 +187,7 @@ def control_dump(site):
 
 
 TESTS = [
+    ("PostgreSQL logs all that it can", log_all),
     ("a private task of canaries is there", prepare),
     ("the canary is in no argv, environ, log, file or dump", searching),
     ("an agent that aborts leaves no core file", no_core),
