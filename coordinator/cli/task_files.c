@@ -59,13 +59,21 @@ static bool read_data(struct data *out, struct cli *cli, const struct source *so
     return true;
 }
 
+static bool read_columns(struct columns **out, struct cli *cli, const struct source *source,
+                         struct err *err)
+{
+    AUTO(free) char *path = NULL;
+    const char *pattern = cli_text(cli, "columns");
+    return !pattern || (expand(&path, pattern, source, err) && columns_open(out, path, err));
+}
+
 bool task_files_open(struct task_files *out, struct cli *cli, const char *path, struct err *err)
 {
     AUTO(task_files_close) struct task_files files = { 0 };
     AUTO(data_end) struct data data = { 0 };
-    const char *columns = cli_text(cli, "columns");
-    if ((columns && !columns_open(&files.columns, columns, err)) ||
-        !source_open(&files.source, path, err) || !read_data(&data, cli, files.source, err) ||
+    if (!source_open(&files.source, path, err) ||
+        !read_columns(&files.columns, cli, files.source, err) ||
+        !read_data(&data, cli, files.source, err) ||
         !import_open(&files.import, files.source, data.list, data.count, files.columns, err))
         return false;
     *out = files;
