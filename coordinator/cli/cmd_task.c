@@ -188,8 +188,9 @@ const struct command task_commands[] = {
         .role = ROLE_OPERATOR,
         .usage = "FILE.yaml --data SPLIT=FILE...",
         .help = "a task or group of lm-evaluation-harness YAML, with its data files",
-        .more = "In FILE and MAP, {dataset_name} and {task} stand for what each member's YAML says.\n"
-                "Equal content imported again is the version that was there.",
+        .more =
+            "In FILE and MAP, {dataset_name} and {task} stand for what each member's YAML says.\n"
+            "Equal content imported again is the version that was there.",
         .options = import_options,
         .args_min = 1,
         .args_max = 1,
