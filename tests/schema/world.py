@@ -108,7 +108,8 @@ class Leader:
 
     def __init__(self, name="a"):
         self.c = con()
-        assert one(self.c, "select pg_try_advisory_lock(7411000)"), "another leads"
+        q(self.c, "set lock_timeout = '20 s'")  # a leader's session may still be ending
+        q(self.c, "select pg_advisory_lock(7411000)")
         self.epoch = one(self.c, "select coordinator_lead(%s)", name)
 
     def __enter__(self):
@@ -121,7 +122,9 @@ class Leader:
         if not self.c.closed:
             self.c.close()
 
-    def hello(self, key, cls="c1", inc=None, slot=0, models=(), c=None):
+    def hello(self, key, cls="c1", inc=None, slot=0, models=None, c=None):
+        if models is None:  # all there are
+            models = [r[0] for r in root("select digest from model")]
         return Agent(q(c or self.c,
                        "select * from agent_hello(%s,%s,%s,%s,%s,%s,%s,%s::bytea[])",
                        self.epoch, sha(key), slot, str(inc or uuid.uuid4()), sha(cls), "{}", "{}",
@@ -218,7 +221,9 @@ def plan(plan_id, n, shots=()):
 def model(name=None):
     World.serial += 1
     name = name or f"m{World.serial}"
-    return one(World.op, "select model_id from model_add(%s,%s,%s)", name, sha(name), "{}")
+    m = one(World.op, "select model_id from model_add(%s,%s,%s)", name, sha(name), "{}")
+    root("update agent set models = array_append(models, %s)", sha(name))  # it lies on every disk
+    return m
 
 
 def launch(models, params, version=None, size=10, purpose="board", name=None):

@@ -7,16 +7,18 @@ begin
     return found or exists (select from run where run_id = p_run and class_id = p_class);
 end $$;
 
--- What could be granted now, one row per model and class (null: not pinned yet), best first. Read each
--- second and after NOTIFY koeval_work. The class stands in it because an agent of another class would
+-- What could be granted now, one row per model and class (null: not pinned yet), best first; n_ready
+-- counts at most 1,000 shards of a run, because this is read each second (and after NOTIFY koeval_work)
+-- and a campaign may have 400,000. The class stands in it because an agent of another class would
 -- otherwise ask for ever.
 create or replace function work_list()
 returns table (model_id int, model_digest bytea, class_id int, n_ready bigint, priority int)
 language sql stable security definer set search_path = koeval, pg_temp as $$
     select r.model_id, m.digest::bytea, r.class_id, sum(s.n), max(r.priority)::int
       from run r join campaign c using (campaign_id) join model m using (model_id)
-      join lateral (select count(*) as n from shard s
-                     where s.run_id = r.run_id and s.state = 'ready') s on s.n > 0
+      join lateral (select count(*) as n
+                      from (select from shard s where s.run_id = r.run_id and s.state = 'ready'
+                             limit 1000) x) s on s.n > 0
      where r.state = 'running' and c.state = 'active'
      group by r.model_id, m.digest, r.class_id
      order by 5 desc, min(r.run_id);
@@ -29,7 +31,7 @@ language sql stable security definer set search_path = koeval, pg_temp as $$
         select from agent a join agent_key k using (key_id) join model m on m.model_id = p_model
          where a.agent_id <> p_agent and a.class_id = p_class and a.intent = 'active'
            and k.revoked_at is null and a.last_seen > clock_timestamp() - interval '30 s'
-           and (a.models = '{}' or m.digest = any (a.models)));
+           and m.digest = any (a.models));
 $$;
 
 -- Per model: best run first, then its shards in order. Priority lives in run, so raising it rewrites one

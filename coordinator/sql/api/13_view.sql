@@ -41,7 +41,7 @@ select r.run_id, c.campaign_id, c.name as campaign, c.purpose, c.state as campai
           from koeval.agent a join koeval.agent_key k using (key_id) cross join koeval.coordinator o
          where r.state = 'running' and k.revoked_at is null and a.intent = 'active'
            and a.last_seen > o.heartbeat_at - interval '60 s'
-           and (a.models = '{}' or m.digest = any (a.models))) w on true;
+           and m.digest = any (a.models)) w on true;
 
 create or replace view ranking.board_v1 with (security_barrier) as
 select b.name as board, c.seq, r.rank, r.rank_lo, r.rank_hi, r.tie_group,
