@@ -106,6 +106,7 @@ begin
     if fresh then
         task_version_id := p_version;
         update task_version set digest = d, sealed_at = clock_timestamp(),
+               publish_n = (select not private from task k where k.task_id = v.task_id),
                n_item = (select count(*) from task_item where task_version_id = p_version and role = 'e'),
                n_shot = (select count(*) from task_item where task_version_id = p_version and role = 's')
          where task_version_id = p_version;

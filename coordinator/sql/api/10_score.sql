@@ -88,15 +88,29 @@ security definer set search_path = koeval, pg_temp as $$
     insert into job (kind, key) values ('rank', p_board) on conflict do nothing;
 $$;
 
--- Every board that counts this run. Boards in one order, or two score jobs could deadlock.
-create or replace function board_touch_run(p_run int) returns void language sql
-security definer set search_path = koeval, pg_temp as $$
-    select board_touch(board_id) from (
-        select distinct t.board_id from run r join params p using (params_id)
-          join campaign c on c.campaign_id = r.campaign_id and c.purpose = 'board'
-          join board_task t on t.task_version_id = r.task_version_id and p.body @> t.params
-         where r.run_id = p_run order by t.board_id) b;
-$$;
+-- Every board that this run changes: one where its model is complete now, or is shown. A model that
+-- still lacks scores moves no rank. The boards are locked first, in one order: of two score jobs that
+-- end a model together, the later one waits and then sees the scores of both.
+create or replace function board_touch_run(p_run int) returns void language plpgsql
+security definer set search_path = koeval, ranking, pg_temp as $$
+declare
+    m int := (select model_id from run where run_id = p_run);
+    b int;
+begin
+    for b in select d.board_id from board d
+              where exists (
+                    select from run r join params p using (params_id)
+                      join campaign c on c.campaign_id = r.campaign_id and c.purpose = 'board'
+                      join board_task t on t.task_version_id = r.task_version_id and p.body @> t.params
+                     where r.run_id = p_run and t.board_id = d.board_id)
+              order by d.board_id for update loop
+        if exists (select from board_complete(b) where model_id = m)
+           or exists (select from current join ranking.row using (snapshot_id)
+                       where board_id = b and model_id = m) then
+            perform board_touch(b);
+        end if;
+    end loop;
+end $$;
 
 -- Which scorers a score job has to compute for a run: those of the boards that count it, and those that
 -- such boards prepare; the newest of all where no board does.
