@@ -280,6 +280,7 @@ static void say_welcome(struct core *core, struct session *s)
     for (int32_t i = s->held_first; i != NONE; i = core->held[i].next)
         m.held[m.held_count++] = core->held[i].lease;
     s->welcome = false;
+    s->drain_ms = core->now_ms;
     say(core, s, m);
 }
 
@@ -306,9 +307,19 @@ void hello_done(struct core *core, struct session *s, const struct answer *a)
 
 /* ---- the rest of the conversation ---- */
 
+static void say_drain(struct core *core, struct session *s)
+{
+    s->drain_ms = core->now_ms;
+    say(core, s, (struct msg){ .kind = s->drain ? MSG_DRAIN : MSG_RESUME });
+}
+
 static void on_credit(struct core *core, struct session *s, const struct msg *m)
 {
     s->shards = m->shards;
+    /* It wants none, or wants some, and should not: our word was lost.  Seldom, because an agent
+     * that is leaving wants none whatever we say. */
+    if (s->drain == (m->shards > 0) && core->now_ms - s->drain_ms > core->conf.silent_ms)
+        say_drain(core, s);
     disk_set(s, m);
     /* It may not have begun what it was granted: the first resident is what it will run next. */
     if (!s->held_count)
@@ -415,7 +426,7 @@ void drains_heard(struct core *core, const struct answer *a)
         if (s->state != SES_UP || drain == s->drain)
             continue;
         s->drain = drain;
-        say(core, s, (struct msg){ .kind = drain ? MSG_DRAIN : MSG_RESUME });
+        say_drain(core, s);
     }
 }
 

@@ -40,9 +40,10 @@ struct session {
     int64_t beat, seen_ms; /* newest heartbeat; when anything was heard */
     int64_t dry_ms;        /* its last claim got nothing: let others try until then */
     bool drain;
-    bool busy;    /* a HELLO or CLAIM of it is in flight, and only one may be */
-    bool recheck; /* what it holds is to be read again */
-    bool welcome; /* the HELLO in flight is to be answered */
+    int64_t drain_ms; /* when it was last told so */
+    bool busy;        /* a HELLO or CLAIM of it is in flight, and only one may be */
+    bool recheck;     /* what it holds is to be read again */
+    bool welcome;     /* the HELLO in flight is to be answered */
     bool queued;
     int32_t resident[RESIDENT_MAX], resident_count;
     int32_t disk[DISK_MAX], disk_count; /* ascending */

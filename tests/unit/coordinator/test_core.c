@@ -639,6 +639,22 @@ TEST(a_drained_agent_gets_nothing_and_a_revoked_one_is_shown_out)
     CHECK(!said(MSG_GRANT) && asked(TX_FAIL)); /* what it claimed is given back */
 }
 
+TEST(a_drain_or_resume_that_was_lost_is_said_again_but_not_all_the_time)
+{
+    lead();
+    join(1, 0);
+    now += core->conf.silent_ms;
+    hear(1, (struct msg){ .kind = MSG_CREDIT, .shards = 0 }); /* as if it were draining */
+    now += 1;
+    hear(1, (struct msg){ .kind = MSG_CREDIT, .shards = 0 });
+    CHECK(said(MSG_RESUME) == 1);
+    hear(1, (struct msg){ .kind = MSG_CREDIT, .shards = 0 }); /* it is leaving, perhaps */
+    CHECK(!said(MSG_RESUME));
+    now += core->conf.silent_ms;
+    hear(1, (struct msg){ .kind = MSG_CREDIT, .shards = 2 });
+    CHECK(!said(MSG_RESUME) && !said(MSG_DRAIN));
+}
+
 TEST(a_message_of_another_session_or_key_is_not_heard)
 {
     lead();
