@@ -81,9 +81,9 @@ static void frame_read(struct loop *loop, uint32_t route, int32_t key, zmq_msg_t
                            &err)) {
         decoded(loop, &arena, route, key, env);
     } else {
-        loop->bad_frames++;
-        log_event(LOG_WARN, "frame.bad", "key=%d bytes=%zu why=\"%s\"", key, zmq_msg_size(frame),
-                  err.text);
+        if (!loop->bad_frames++) /* the first since the last note; the note counts them all */
+            log_event(LOG_WARN, "frame.bad", "key=%d bytes=%zu why=\"%s\"", key,
+                      zmq_msg_size(frame), err.text);
         say_bad(loop, route, CODE_BAD_MESSAGE);
         loop_step(loop, (struct event){ .kind = EV_GONE, .route = route }); /* the session closes */
     }
@@ -115,7 +115,7 @@ static const Koeval__Params *params_of(const struct loop *loop, int32_t run)
 }
 
 /* One line for what changes a noun's state; never one for an item. */
-static void log_sent(const struct loop *loop, uint32_t route, const struct msg *m)
+static void log_sent(struct loop *loop, uint32_t route, const struct msg *m)
 {
     int32_t agent = core_agent(loop->core, route);
     if (m->kind == MSG_WELCOME)
@@ -132,7 +132,7 @@ static void log_sent(const struct loop *loop, uint32_t route, const struct msg *
     else if (m->kind == MSG_ACK && m->verdict == VERDICT_REJECTED)
         log_event(LOG_WARN, "batch.rejected", "shard=%lld lease=%d agent=%d refusal=%d",
                   (long long)m->lease.shard, m->lease.epoch, agent, (int)m->refusal);
-    else if (m->kind == MSG_ACK && m->done)
+    else if (m->kind == MSG_ACK && m->done && m->lease.shard != loop->done_shard)
         log_event(LOG_INFO, "shard.done", "shard=%lld lease=%d agent=%d", (long long)m->lease.shard,
                   m->lease.epoch, agent);
     else if (m->kind == MSG_ERROR && m->code != CODE_NO_SESSION)
@@ -154,6 +154,8 @@ void net_send(struct loop *loop, uint32_t route, const struct msg *msg)
         return;
     }
     log_sent(loop, route, msg);
+    if (msg->kind == MSG_ACK && msg->done)
+        loop->done_shard = msg->lease.shard; /* its last batches end it together */
     enum router_sent sent = router_send(loop->router, route, loop->frame, size);
     loop->lost_sends += sent == ROUTER_FULL;
     if (sent == ROUTER_GONE)

@@ -161,6 +161,12 @@ static void read_ack(struct msg *m, const Koeval__Ack *a)
     m->done = a->shard_done;
 }
 
+/* Only told, never stored: a word of tomorrow is none. */
+static enum reason reason_known(Koeval__Reason reason)
+{
+    return reason > 0 && reason <= KOEVAL__REASON__INTERNAL ? (enum reason)reason : REASON_NONE;
+}
+
 static bool read_from_coordinator(struct msg *m, struct body *body, struct codec *codec,
                                   const Koeval__Envelope *e)
 {
@@ -184,6 +190,7 @@ static bool read_from_coordinator(struct msg *m, struct body *body, struct codec
     case BODY(REVOKE):
         m->kind = MSG_REVOKE;
         m->lease = lease_of(e->revoke->lease);
+        m->reason = reason_known(e->revoke->reason);
         return true;
     case BODY(DRAIN):
         m->kind = MSG_DRAIN;
