@@ -43,9 +43,9 @@ def demo_folder():
     raise Skip("no demo models: neither deploy/demo/models nor ${KOEVAL_SHARED:-../shared}/house/demo")
 
 
-def free_port():
+def free_port(first=None):
     """Below the ephemeral range: a DEALER that retries a dead coordinator there ends up with itself."""
-    for port in range(17500 + os.getpid() % 500, 19000):
+    for port in range(first or 17500 + os.getpid() % 500, 19000):
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -184,9 +184,10 @@ class Site:
         self.koeval("key", "add", path, "--node", node)
         return path
 
-    def coordinator(self, *extra):
-        daemon = Daemon(self, "coordinator", [
-            f"{self.bin}/koeval-coordinator", "--listen", f"tcp://127.0.0.1:{self.port}",
+    def coordinator(self, *extra, name="coordinator"):
+        daemon = Daemon(self, name, [
+            f"{self.bin}/koeval-coordinator",
+            *([] if "--listen" in extra else ["--listen", f"tcp://127.0.0.1:{self.port}"]),
             "--server-key", f"{self.dir}/keys/server_secret", "--lease-ms", str(LEASE_MS),
             "--heartbeat-ms", str(HEARTBEAT_MS), *QUICK, *extra])
         self.daemons.append(daemon)
