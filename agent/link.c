@@ -91,7 +91,7 @@ static void act(struct link *link, const struct agent_action *action)
         link_dealer_open(link, action->endpoint);
         break;
     case AGENT_CLOSE:
-        log_event(LOG_WARN, "link.down", "endpoint=%s", link->conf->endpoints[link->core.endpoint]);
+        log_event(LOG_WARN, "link.down", "endpoint=%s", link->endpoint);
         link_dealer_close(link, 0);
         break;
     case AGENT_FREE:
@@ -165,9 +165,8 @@ static void chunk_event(struct link *link, struct agent_event *event, struct msg
 static void msg_log(const struct link *link, const struct msg *msg)
 {
     if (msg->kind == MSG_WELCOME)
-        log_event(LOG_INFO, "link.up", "endpoint=%s epoch=%lld kept=%d",
-                  link->conf->endpoints[link->core.endpoint], (long long)msg->epoch,
-                  msg->held_count);
+        log_event(LOG_INFO, "link.up", "endpoint=%s epoch=%lld kept=%d", link->endpoint,
+                  (long long)msg->epoch, msg->held_count);
     if (msg->kind == MSG_ERROR || msg->kind == MSG_BYE)
         log_event(LOG_WARN, "link.refused", "code=%d", msg->code);
     if (msg->kind == MSG_GRANT)

@@ -60,9 +60,10 @@ void link_dealer_open(struct link *link, int32_t endpoint)
     zmq_setsockopt(link->dealer, ZMQ_CURVE_PUBLICKEY, zcert_public_key(link->key), 32);
     zmq_setsockopt(link->dealer, ZMQ_CURVE_SECRETKEY, zcert_secret_key(link->key), 32);
     monitor_open(link);
-    if (zmq_connect(link->dealer, link->conf->endpoints[endpoint]))
-        log_event(LOG_ERROR, "link.endpoint", "endpoint=%s why=\"%s\"",
-                  link->conf->endpoints[endpoint], zmq_strerror(zmq_errno()));
+    link->endpoint = link->conf->endpoints[endpoint];
+    if (zmq_connect(link->dealer, link->endpoint))
+        log_event(LOG_ERROR, "link.endpoint", "endpoint=%s why=\"%s\"", link->endpoint,
+                  zmq_strerror(zmq_errno()));
 }
 
 /* ZAP's 300 means "not known yet" and ZeroMQ tries again; after 400 it never does. */

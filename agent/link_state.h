@@ -27,7 +27,8 @@ struct link {
     struct codec codec;
     struct bodies bodies;
     void *dealer, *monitor;
-    int32_t monitors; /* each gets a name of its own: the old one's is free only later */
+    const char *endpoint; /* the dealer's */
+    int32_t monitors;     /* each gets a name of its own: the old one's is free only later */
     zcert_t *key, *server_key;
     zactor_t *worker, *shelf;
     int signals;
