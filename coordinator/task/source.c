@@ -1,5 +1,6 @@
 #include "coordinator/task/source.h"
 
+#include "coordinator/task/jinja.h"
 #include "coordinator/task/source_keys.h"
 #include "coordinator/task/source_metric.h"
 
@@ -103,9 +104,9 @@ static bool read_source(struct source *s, struct err *err)
         return yaml_fail(s->root, err, "task: this file is a group, not a task");
     if (s->fewshot && s->fewshot->type != YAML_MAP)
         return yaml_fail(s->fewshot, err, "fewshot_config: a map expected");
-    if (!source_keys_check(s->root, KEYS_TASK, err) ||
+    if (!check_values(s, err) || !source_keys_check(s->root, KEYS_TASK, err) ||
         (s->fewshot && !source_keys_check(s->fewshot, KEYS_FEWSHOT, err)) ||
-        !check_values(s, err) || !read_name(&s->task, s->root, "task", err) ||
+        !read_name(&s->task, s->root, "task", err) ||
         !read_name(&s->dataset, s->root, "dataset_name", err) || !read_splits(s, err) ||
         !read_process(&s->process, get(s->root, "process_docs"), err) ||
         !read_process(&s->fewshot_process, get_for_shots(s, "process_docs"), err))
@@ -169,6 +170,17 @@ static bool add_list(json_t *out, const char *key, const struct yaml *node, stru
     return true;
 }
 
+static bool add_template(json_t *out, const char *key, const struct yaml *node, struct err *err)
+{
+    struct err why = { 0 };
+    AUTO(template_free) struct template *template = NULL;
+    if (!template_compile(&template, node->text, &why))
+        return yaml_fail(node, err, "%s: template, %s", key, why.text);
+    json_object_set_new(out, key,
+                        json_pack("{s:s%}", "template", node->text.bytes, node->text.size));
+    return true;
+}
+
 /* A text names a column when the data have it, and is a template otherwise. */
 static bool add_field(json_t *out, const char *key, const struct yaml *node, const json_t *document,
                       struct err *err)
@@ -179,14 +191,11 @@ static bool add_field(json_t *out, const char *key, const struct yaml *node, con
         json_object_set_new(out, key, json_pack("{s:I}", "int", (json_int_t)node->integer));
     else if (node->type == YAML_LIST || node->type == YAML_MAP)
         return add_list(out, key, node, err); /* of a map, its values */
+    else if (node->type == YAML_TEXT && strlen(node->text.bytes) == node->text.size &&
+             json_object_get(document, node->text.bytes))
+        json_object_set_new(out, key, json_pack("{s:s}", "column", node->text.bytes));
     else if (node->type == YAML_TEXT)
-        json_object_set_new(out, key,
-                            json_pack("{s:s%}",
-                                      strlen(node->text.bytes) == node->text.size &&
-                                              json_object_get(document, node->text.bytes)
-                                          ? "column"
-                                          : "template",
-                                      node->text.bytes, node->text.size));
+        return add_template(out, key, node, err);
     else if (node->type != YAML_FUNCTION)
         return yaml_fail(node, err, "%s: a text, a list or a function expected", key);
     else if (!native_find(node->text))

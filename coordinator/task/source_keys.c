@@ -51,7 +51,11 @@ static const struct key fewshot_keys[] = {
 static const struct key metric_keys[] = {
     { "metric",           KEY_USED, NULL }, { "aggregation", KEY_USED, NULL },
     { "higher_is_better", KEY_USED, NULL },
-    { "hf_evaluate",      KEY_IDLE, NULL }, { "average",     KEY_IDLE, NULL },
+    /* Options of metric functions, which lm-eval never calls for these output types. */
+    { "hf_evaluate",      KEY_IDLE, NULL }, { "average",            KEY_IDLE, NULL },
+    { "ignore_case",      KEY_IDLE, NULL }, { "ignore_punctuation", KEY_IDLE, NULL },
+    { "ignore_numbers",   KEY_IDLE, NULL }, { "regexes_to_ignore",  KEY_IDLE, NULL },
+    { "weight_by_size",   KEY_IDLE, NULL },
     { NULL, KEY_USED, NULL },
 };
 static const struct key group_keys[] = {

@@ -43,13 +43,15 @@ TEST(what_a_yaml_asks_and_we_lack_is_refused_by_line_key_and_name)
     CHECK(refuses(HEAD BODY "metric_list: [{metric: bleu}]\n", "metric: 'bleu' is not supported"));
     CHECK(refuses(HEAD BODY "metric_list:\n  - metric: acc\n    aggregation: !function u.f\n",
                   "t.yaml:9: aggregation: function 'u.f' is not built in"));
-    CHECK(refuses(HEAD BODY "metric_list: [{metric: acc, ignore_case: true}]\n", "ignore_case"));
+    CHECK(refuses(HEAD BODY "metric_list: [{metric: acc, ignore_cases: true}]\n", "ignore_cases"));
     CHECK(refuses("task: t\ntest_split: test\n", "output_type: generate_until is not supported"));
     CHECK(refuses("task: t\noutput_type: loglikelihood_rolling\ntest_split: test\n",
                   "t.yaml:2: output_type: loglikelihood_rolling is not supported"));
     CHECK(refuses("task: t\noutput_type: multiple_choice\n", "test_split: neither"));
     CHECK(refuses("output_type: multiple_choice\ntest_split: test\n", "task: the task's name"));
     CHECK(refuses("group: g\ntask: [a]\n", "this file is a group"));
+    CHECK(refuses(HEAD "doc_to_text: \"a\\n{{ b|nosuch }}\"\n",
+                  "t.yaml:4: doc_to_text: template, line 2: filter 'nosuch' is not supported"));
     CHECK(refuses(HEAD "doc_to_text: !function utils.f\n", "t.yaml:4: doc_to_text: function"));
     CHECK(refuses(HEAD "doc_to_choice: [yes, no]\n", "t.yaml:4: doc_to_choice: item 0 is no text"));
 }
