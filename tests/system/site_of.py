@@ -129,6 +129,7 @@ class Site:
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("KOEVAL_", "PG"))}
         self.env["LC_ALL"] = "C.UTF-8"
         self.db = None
+        self.closers = []
         self.broken = False  # a test failed: those after it would say nothing new
 
     # ---- PostgreSQL and the CLI
@@ -210,12 +211,18 @@ class Site:
                 daemon.kill()
         self.daemons = []
 
+    def at_close(self, function):
+        self.closers.append(function)
+
     def close(self):
         self.stop_daemons()
-        try:
-            self.cluster("stop")
-        except AssertionError as error:
-            print(f"  {error}")
+        if self.db:
+            try:
+                self.cluster("stop")
+            except AssertionError as error:
+                print(f"  {error}")
+        for function in self.closers:
+            function()
         if os.environ.get("KOEVAL_KEEP"):
             print(f"  kept: {self.dir}")
         else:
