@@ -7,7 +7,7 @@
 #define SCAN_MAX 48
 
 #define CACHED_WORD_BYTES 128
-#define CACHE_SLOTS       (1u << 15)
+#define CACHE_SLOTS       (1u << 17)
 #define CACHE_BYTES_MAX   ((size_t)4 << 20)
 
 struct symbol {
