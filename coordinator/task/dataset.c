@@ -5,7 +5,6 @@
 
 #include "common/buf.h"
 #include "coordinator/task/columns.h"
-#include "coordinator/task/pystr.h"
 
 struct reading {
     struct dataset *dataset;
@@ -82,6 +81,15 @@ static void fill_missing(struct dataset *dataset)
     json_decref(all);
 }
 
+/* Before the bytes are known to be UTF-8: spaces of ASCII only. */
+static bool is_blank(struct text line)
+{
+    for (size_t i = 0; i < line.size; i++)
+        if (line.bytes[i] != ' ' && line.bytes[i] != '\t' && line.bytes[i] != '\r')
+            return false;
+    return true;
+}
+
 static bool read_jsonl(struct reading *r)
 {
     for (; r->at < r->end; r->line++) {
@@ -89,7 +97,7 @@ static bool read_jsonl(struct reading *r)
         const char *stop = newline ? newline : r->end;
         struct text line = { r->at, (size_t)(stop - r->at) };
         r->at = newline ? newline + 1 : r->end;
-        if (pystr_strip(line, PYSTR_BOTH, NULL).size && !read_json_line(r, line))
+        if (!is_blank(line) && !read_json_line(r, line))
             return false;
     }
     fill_missing(r->dataset);

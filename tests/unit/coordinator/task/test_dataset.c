@@ -81,6 +81,7 @@ TEST(wrong_rows_are_named_by_file_and_line)
     CHECK(gives("a.jsonl", "{\"a\":1}\n[1]\n", "a.jsonl:2: no JSON object"));
     CHECK(gives("a.jsonl", "{\"a\":1}\n{\"a\"\n", "a.jsonl:2: no JSON object"));
     CHECK(gives("a.jsonl", "{\"a\":99999999999999999999}\n", "a.jsonl:1: no JSON object"));
+    CHECK(gives("a.jsonl", "{}\n\377\377", "a.jsonl:2: no JSON object"));
     CHECK(gives("a.xlsx", "x", "a.xlsx: not .jsonl, .csv or .tsv"));
 }
 
