@@ -91,7 +91,7 @@ class Storm:
         crew = [("work", "koeval_coordinator")] * 3 + [("late", "koeval_coordinator"), ("time", "koeval_coordinator"),
                                                        ("order", "koeval_operator"), ("lead", "koeval_operator")]
         for t in [Sent(self.thread, name, role, no) for no, (name, role) in enumerate(crew)]:
-            t.result()
+            t.result(self.until - time.time() + 60)
         self.look.close()
         self.leader.close()
 

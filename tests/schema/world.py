@@ -89,8 +89,8 @@ class Sent(threading.Thread):
         self.join(seconds)
         return self.is_alive()
 
-    def result(self):
-        self.join(20)
+    def result(self, seconds=30):
+        self.join(seconds)
         assert not self.is_alive(), "still waiting"
         if self.exc:
             raise self.exc

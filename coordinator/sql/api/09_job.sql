@@ -37,6 +37,19 @@ begin
     return k;
 end $$;
 
+-- The same for whoever only reads: a long stream must not keep the coordinator from renewing the lease.
+create or replace function job_key(p_job bigint, p_attempt int) returns int language plpgsql stable
+security definer set search_path = koeval, pg_temp as $$
+declare
+    k int;
+begin
+    select key into k from job where job_id = p_job and attempts = p_attempt and state = 'running';
+    if not found then
+        raise exception 'job % attempt % is over', p_job, p_attempt using errcode = 'KE001';
+    end if;
+    return k;
+end $$;
+
 -- The coordinator renews what its children still work on.
 create or replace function job_renew(p_job bigint, p_attempt int, p_lease interval) returns void
 language plpgsql security definer set search_path = koeval, pg_temp as $$

@@ -20,7 +20,7 @@ returns table (run_id int, n_item int, definition text) language plpgsql
 security definer set search_path = koeval, pg_temp as $$
 #variable_conflict use_column
 declare
-    r int := job_check(p_job, p_attempt);
+    r int := job_key(p_job, p_attempt);
 begin
     return query
     select x.run_id, x.n_item, v.definition from run x join task_version v using (task_version_id)
@@ -38,7 +38,7 @@ security definer set search_path = koeval, secret, pg_temp as $$
 declare
     r run;
 begin
-    select * into r from run where run_id = job_check(p_job, p_attempt);
+    select * into r from run where run_id = job_key(p_job, p_attempt);
     return query
     select a.item_no, i.gold, a.loglik, a.greedy from response a
       join task_item t on t.task_version_id = r.task_version_id and t.role = 'e' and t.item_no = a.item_no

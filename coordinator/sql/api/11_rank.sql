@@ -33,7 +33,7 @@ returns table (board_id int, dirty bigint, category text, weight float8) languag
 security definer set search_path = koeval, pg_temp as $$
 #variable_conflict use_column
 declare
-    b int := job_check(p_job, p_attempt);
+    b int := job_key(p_job, p_attempt);
 begin
     return query
     select d.board_id, d.dirty, c.category, c.weight from board d join board_category c using (board_id)
@@ -47,7 +47,7 @@ returns table (task_no int, task_version_id int, category text, weight float8, m
 security definer set search_path = koeval, pg_temp as $$
 #variable_conflict use_column
 declare
-    b int := job_check(p_job, p_attempt);
+    b int := job_key(p_job, p_attempt);
 begin
     return query
     with i as materialized (select * from board_input(b))
@@ -65,7 +65,7 @@ returns table (score_id bigint, item_value float8[]) language plpgsql
 security definer set search_path = koeval, pg_temp as $$
 #variable_conflict use_column
 begin
-    perform job_check(p_job, p_attempt);
+    perform job_key(p_job, p_attempt);
     return query
     select s.score_id, s.item_value from unnest(p_score) with ordinality u(id, no)
       join score s on s.score_id = u.id order by u.no;

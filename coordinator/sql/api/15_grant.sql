@@ -4,11 +4,10 @@ grant usage on schema koeval, ranking to koeval_coordinator, koeval_ranker, koev
 grant usage on schema ranking to koeval_reader;
 grant usage on schema secret to koeval_coordinator;
 
--- The coordinator and its plan and score jobs read; golds and generations only they. The ranker reads
--- scores and never an item.
-grant select on all tables in schema koeval to koeval_coordinator, koeval_ranker;
+-- The coordinator and its plan and score jobs read; golds and generations only they. The ranker has its
+-- functions and no table at all.
+grant select on all tables in schema koeval to koeval_coordinator;
 grant select on secret.item, secret.output to koeval_coordinator;
-grant select on all tables in schema ranking to koeval_ranker;
 
 grant select on ranking.board_v1, ranking.category_v1, ranking.task_v1, ranking.model_v1,
     ranking.coverage_v1, ranking.current_v1, ranking.history_v1
