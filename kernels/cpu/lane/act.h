@@ -1,6 +1,6 @@
 /* act.h - activations, element by element, and the product with the up-projection. */
 
-ALWAYS_INLINE v16 act_value(v16 x, enum act act)
+LANE_FUNCTION v16 act_value(v16 x, enum act act)
 {
     if (act == ACT_SILU)
         return v_div(x, v_add(v_exp(v_sub(v_set(0), x)), v_set(1)));

@@ -122,7 +122,7 @@ static bool attend_visible(i16 *lo, i16 *hi, const struct attend_group *g, const
     return all;
 }
 
-ALWAYS_INLINE v16 attend_score(v16 dot, const struct attend *a)
+LANE_FUNCTION v16 attend_score(v16 dot, const struct attend *a)
 {
     v16 x = v_mul(dot, v_set(a->scale));
     if (a->softcap != 0)

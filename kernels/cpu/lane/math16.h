@@ -5,7 +5,7 @@
  * 0.934, tanh 1.361, erf 1.116 over every 7th float. */
 
 /* x = n ln2 + r, |r| <= ln2 / 2; gives e^r and n. */
-ALWAYS_INLINE v16 exp_core(v16 x, i16 *n)
+LANE_FUNCTION v16 exp_core(v16 x, i16 *n)
 {
     v16 shift = v_set(0x1.8p23f), t = v_fma(x, v_set(0x1.715476p0f), shift);
     v16 nf = v_sub(t, shift);
@@ -21,7 +21,7 @@ ALWAYS_INLINE v16 exp_core(v16 x, i16 *n)
 }
 
 /* 2^n is applied in two steps, since it alone may leave the range; max and min keep a NaN in x. */
-ALWAYS_INLINE v16 v_exp(v16 x)
+LANE_FUNCTION v16 v_exp(v16 x)
 {
     i16 n;
     v16 p = exp_core(v_min(v_set(89), v_max(v_set(-105), x)), &n);
@@ -31,7 +31,7 @@ ALWAYS_INLINE v16 v_exp(v16 x)
 }
 
 /* The same bits for x in [-87, 0]; 0 below.  One step, no clamp: -inf gives 0, NaN too. */
-ALWAYS_INLINE v16 v_exp_neg(v16 x)
+LANE_FUNCTION v16 v_exp_neg(v16 x)
 {
     i16 n;
     v16 p = exp_core(x, &n);
@@ -39,14 +39,14 @@ ALWAYS_INLINE v16 v_exp_neg(v16 x)
     return v_pick(v_lt(v_set(-87), x), p, v_set(0));
 }
 
-ALWAYS_INLINE v16 v_abs(v16 x) { return v_bits(i_and(i_bits(x), i_set(0x7fffffff))); }
+LANE_FUNCTION v16 v_abs(v16 x) { return v_bits(i_and(i_bits(x), i_set(0x7fffffff))); }
 
-ALWAYS_INLINE v16 v_sign_of(v16 x, v16 sign) /* x >= 0 */
+LANE_FUNCTION v16 v_sign_of(v16 x, v16 sign) /* x >= 0 */
 {
     return v_bits(i_or(i_bits(x), i_and(i_bits(sign), i_set((int32_t)0x80000000))));
 }
 
-ALWAYS_INLINE v16 v_tanh(v16 x)
+LANE_FUNCTION v16 v_tanh(v16 x)
 {
     v16 a = v_abs(x), z = v_mul(x, x);
     v16 p = v_fma(v_set(-0x1.8f6b1ep-8f), z, v_set(0x1.57fe94p-6f));
@@ -58,7 +58,7 @@ ALWAYS_INLINE v16 v_tanh(v16 x)
     return v_sign_of(v_pick(v_lt(a, v_set(0.625f)), p, big), x);
 }
 
-ALWAYS_INLINE v16 v_erf(v16 x)
+LANE_FUNCTION v16 v_erf(v16 x)
 {
     v16 a = v_abs(x), z = v_mul(x, x), t = v_min(v_set(4), a);
     v16 p = v_fma(v_set(0x1.5d955cp-14f), z, v_set(-0x1.aa7e38p-11f));

@@ -4,7 +4,7 @@
  * A row's last lanes, past its columns, load as zero and are not stored. */
 
 /* Nearest even, as the low halves of words; a NaN stays one. */
-ALWAYS_INLINE i16 bf16_bits(v16 x)
+LANE_FUNCTION i16 bf16_bits(v16 x)
 {
     i16 u = i_bits(x), odd = i_and(i_shr(u, 16), i_set(1));
     i16 r = i_add(u, i_add(i_set(0x7fff), odd));
@@ -12,14 +12,14 @@ ALWAYS_INLINE i16 bf16_bits(v16 x)
     return i_shr(i_bits(v_pick(nan, v_bits(i_or(u, i_set(0x400000))), v_bits(r))), 16);
 }
 
-ALWAYS_INLINE i16 i_pick(m16 m, i16 yes, i16 no)
+LANE_FUNCTION i16 i_pick(m16 m, i16 yes, i16 no)
 {
     return i_bits(v_pick(m, v_bits(yes), v_bits(no)));
 }
 
 /* Nearest even.  A denormal half is a multiple of 2^-24, which is the last place of [0.5, 1):
  * adding 0.5 rounds there. */
-ALWAYS_INLINE i16 f16_bits(v16 x)
+LANE_FUNCTION i16 f16_bits(v16 x)
 {
     i16 u = i_bits(x), a = i_and(u, i_set(0x7fffffff)), sign = i_and(i_shr(u, 16), i_set(0x8000));
     i16 odd = i_and(i_shr(a, 13), i_set(1));
@@ -33,7 +33,7 @@ ALWAYS_INLINE i16 f16_bits(v16 x)
 }
 
 /* Words that hold halves. */
-ALWAYS_INLINE v16 f16_floats(i16 h)
+LANE_FUNCTION v16 f16_floats(i16 h)
 {
     i16 sign = i_shl(i_and(h, i_set(0x8000)), 16), a = i_and(h, i_set(0x7fff));
     i16 r = i_add(i_shl(a, 13), i_set(112 << 23));
@@ -44,14 +44,14 @@ ALWAYS_INLINE v16 f16_floats(i16 h)
     return v_bits(i_or(r, sign));
 }
 
-ALWAYS_INLINE v16 round_to(v16 x, enum dtype type)
+LANE_FUNCTION v16 round_to(v16 x, enum dtype type)
 {
     return type == F32    ? x
            : type == BF16 ? v_bits(i_shl(bf16_bits(x), 16))
                           : f16_floats(f16_bits(x));
 }
 
-ALWAYS_INLINE v16 row_load(const void *p, enum dtype type, int32_t i, int32_t cols)
+LANE_FUNCTION v16 row_load(const void *p, enum dtype type, int32_t i, int32_t cols)
 {
     uint32_t pad[LANES] = { 0 };
     int64_t size = dtype_bytes(type);
@@ -65,7 +65,7 @@ ALWAYS_INLINE v16 row_load(const void *p, enum dtype type, int32_t i, int32_t co
     return type == BF16 ? v_bits(i_shl(h, 16)) : f16_floats(h);
 }
 
-ALWAYS_INLINE void row_store(void *p, enum dtype type, int32_t i, int32_t cols, v16 x)
+LANE_FUNCTION void row_store(void *p, enum dtype type, int32_t i, int32_t cols, v16 x)
 {
     uint32_t pad[LANES];
     int64_t size = dtype_bytes(type);
@@ -85,7 +85,7 @@ static const int32_t lane_numbers[LANES] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1
 /* clang-format on */
 
 /* x where the column exists, else the filler. */
-ALWAYS_INLINE v16 row_only(v16 x, int32_t i, int32_t cols, float filler)
+LANE_FUNCTION v16 row_only(v16 x, int32_t i, int32_t cols, float filler)
 {
     if (cols - i >= LANES)
         return x;

@@ -1,6 +1,6 @@
 /* rotate.h - rotary positions, and the guard before K and V are stored. */
 
-ALWAYS_INLINE v16 rope_product(v16 x, v16 t, enum dtype type, bool f32)
+LANE_FUNCTION v16 rope_product(v16 x, v16 t, enum dtype type, bool f32)
 {
     v16 p = v_mul(x, t);
     return f32 ? p : round_to(p, type);

@@ -7,8 +7,6 @@
 
 #include <math.h>
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
 /* In the order of use. */
 /* clang-format off */
 #include "kernels/cpu/lane/math16.h"

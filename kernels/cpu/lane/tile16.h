@@ -20,16 +20,16 @@ enum tile_mode { TILE_COL, TILE_ROW };
 enum tile_take { TAKE_FLOATS, TAKE_ODD, TAKE_EVEN };
 
 /* By shifts: a mask would be one register too many in the AVX2 tile (61 instead of 82 GFLOP/s). */
-ALWAYS_INLINE v16 half_high(i16 pair) { return v_bits(i_shl(i_shr(pair, 16), 16)); }
-ALWAYS_INLINE v16 half_low(i16 pair) { return v_bits(i_shl(pair, 16)); }
+LANE_FUNCTION v16 half_high(i16 pair) { return v_bits(i_shl(i_shr(pair, 16), 16)); }
+LANE_FUNCTION v16 half_low(i16 pair) { return v_bits(i_shl(pair, 16)); }
 
-ALWAYS_INLINE v16 tile_line(const uint32_t *b, enum tile_take take)
+LANE_FUNCTION v16 tile_line(const uint32_t *b, enum tile_take take)
 {
     i16 line = i_load(b);
     return take == TAKE_ODD ? half_high(line) : take == TAKE_EVEN ? half_low(line) : v_bits(line);
 }
 
-ALWAYS_INLINE void tile_step(v16 c[TILE_ROWS][TILE_PANELS], const uint32_t *a, int64_t a_row,
+LANE_FUNCTION void tile_step(v16 c[TILE_ROWS][TILE_PANELS], const uint32_t *a, int64_t a_row,
                              const struct tile *t, const uint32_t *b, int mr, int np,
                              enum tile_take take)
 {
@@ -45,7 +45,7 @@ ALWAYS_INLINE void tile_step(v16 c[TILE_ROWS][TILE_PANELS], const uint32_t *a, i
             c[r][p] = v_fma(v_bits(i_set((int32_t)a[r * a_row])), line[p], c[r][p]);
 }
 
-ALWAYS_INLINE void tile_begin_sums(v16 c[TILE_ROWS][TILE_PANELS], const struct tile *t, int mr,
+LANE_FUNCTION void tile_begin_sums(v16 c[TILE_ROWS][TILE_PANELS], const struct tile *t, int mr,
                                    int np)
 {
 #pragma GCC unroll 16
@@ -55,7 +55,7 @@ ALWAYS_INLINE void tile_begin_sums(v16 c[TILE_ROWS][TILE_PANELS], const struct t
             c[r][p] = t->add ? v_load(t->c + r * t->c_row + p * t->c_panel) : v_set(0);
 }
 
-ALWAYS_INLINE void tile(const struct tile *t, const int mr, const int np, enum tile_mode mode,
+LANE_FUNCTION void tile(const struct tile *t, const int mr, const int np, enum tile_mode mode,
                         bool pairs)
 {
     const struct tile steps = *t;
@@ -101,7 +101,7 @@ TILE_SHAPES(TILE_DEFINE)
 static const struct tile_set tiles[TILE_ROWS + 1][TILE_PANELS + 1] = { TILE_SHAPES(TILE_ENTRY) };
 
 /* Panels a tile of mr rows takes at once. */
-ALWAYS_INLINE int32_t tile_panels(int32_t mr)
+LANE_FUNCTION int32_t tile_panels(int32_t mr)
 {
     return TILE_SUMS / mr < TILE_PANELS ? TILE_SUMS / mr : TILE_PANELS;
 }

@@ -7,6 +7,8 @@
 #define V16_TABLE kern_avx2
 #define V16_NAME  "avx2"
 
+#define LANE_FUNCTION static inline __attribute__((always_inline))
+
 /* Tiles that exist: X(rows, panels).  6 x 16: 12 sums, 2 of W, 1 of A in 16 registers. */
 #define TILE_SHAPES(X) \
     X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(1, 2) X(2, 2) X(3, 2) X(1, 3) X(2, 3) X(1, 4)
