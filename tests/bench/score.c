@@ -15,6 +15,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Lengths in tokens of KMMLU under a tokenizer that knows Korean: means. */
 enum { SHOTS = 5, CHOICES = 4, HEADER = 14, SHOT = 110, QUESTION = 105 };
@@ -92,6 +93,21 @@ static void requests_make(struct request *out, const struct settings *s, int32_t
     }
 }
 
+static double cpu_seconds(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
+}
+
+static int64_t peak_bytes(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return (int64_t)u.ru_maxrss * 1024;
+}
+
 static int by_value(const void *a, const void *b)
 {
     const double *x = a, *y = b;
@@ -137,6 +153,7 @@ static bool run(const struct settings *s, struct err *err)
     printf("%s\nloaded in %.2f s\n", engine_class_facts(e),
            (double)(clock_monotonic_us() - start) * 1e-6);
     requests_make(requests, s, engine_model(e)->vocab);
+    double cpu = cpu_seconds();
     for (int32_t i = 0; i < s->repeat; i++) {
         start = clock_monotonic_us();
         if (!engine_score(e, requests, count, answers, NULL, NULL, NULL, err))
@@ -145,8 +162,9 @@ static bool run(const struct settings *s, struct err *err)
     }
     qsort(seconds, (size_t)s->repeat, sizeof(*seconds), by_value);
     double median = seconds[s->repeat / 2];
-    printf("seconds: median %.3f, %.3f to %.3f in %d\n", median, seconds[0], seconds[s->repeat - 1],
-           s->repeat);
+    printf("seconds: median %.3f, %.3f to %.3f in %d; of a core %.3f; peak %.0f MB\n", median,
+           seconds[0], seconds[s->repeat - 1], s->repeat, (cpu_seconds() - cpu) / s->repeat,
+           (double)peak_bytes() * 1e-6);
     counts_print(requests, count, median);
     return true;
 }
