@@ -348,3 +348,13 @@ const struct tensor *safetensors_find(const struct safetensors *file, const char
     struct tensor key = { .name = name };
     return bsearch(&key, file->tensor, (size_t)file->count, sizeof(key), by_name);
 }
+
+void tensor_forget(const struct tensor *tensor)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)tensor->data;
+    uintptr_t first = (begin + page - 1) / page * page;
+    uintptr_t last = (begin + (uintptr_t)tensor->bytes) / page * page;
+
+    if (first < last)
+        madvise((void *)first, last - first, MADV_DONTNEED);
+}

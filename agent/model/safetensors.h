@@ -46,6 +46,10 @@ bool safetensors_open(struct safetensors *out, const char *path, struct err *err
 void safetensors_close(struct safetensors *file);
 AUTO_ENDS(struct safetensors, safetensors_close)
 
+/* Gives the memory back that holds the file's bytes of a tensor; reading them again reads the file.
+ * Only for tensors of a file that was opened. */
+void tensor_forget(const struct tensor *tensor);
+
 /* NULL when it is not there. */
 const struct tensor *safetensors_find(const struct safetensors *file, const char *name);
 

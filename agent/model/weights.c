@@ -79,7 +79,10 @@ static bool weight_load(struct weight **out, struct dev *dev, const struct tenso
                                     .n = (int32_t)t->shape[0],
                                     .k = (int32_t)t->shape[1],
                                     .layer = layer };
-    return weight_make(out, dev, &source, err) || err_wrap(err, "%.100s", t->name);
+    if (!weight_make(out, dev, &source, err))
+        return err_wrap(err, "%.100s", t->name);
+    tensor_forget(t); /* else a load needs the model's bytes twice */
+    return true;
 }
 
 static bool vector_load(struct mat *out, struct dev *dev, const struct tensor *t, struct err *err)

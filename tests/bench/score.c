@@ -25,7 +25,7 @@ struct settings {
     const char *dir, *device;
     enum engine_dtype dtype;
     enum engine_mode mode;
-    int32_t threads, items, subjects, chunk, wave, repeat;
+    int32_t threads, items, subjects, chunk, wave, memory, repeat;
     bool order_per_item;
 };
 
@@ -185,9 +185,9 @@ static void setting_take(struct settings *s, int option, const char *value)
     static const char *const dtypes[] = { "f32", "bf16", "f16" };
     static const char *const modes[] = { "hf", "fp32" };
     static const char *const orders[] = { "fixed", "item" };
-    int32_t *const numbers[] = { &s->threads, &s->items, &s->subjects,
-                                 &s->chunk,   &s->wave,  &s->repeat };
-    static const char letters[] = "tiscwr";
+    int32_t *const numbers[] = { &s->threads, &s->items,  &s->subjects, &s->chunk,
+                                 &s->wave,    &s->memory, &s->repeat };
+    static const char letters[] = "tiscwMr";
 
     if (option == 'd')
         s->dtype = (enum engine_dtype)word_index(value, dtypes, COUNT(dtypes));
@@ -209,7 +209,7 @@ int main(int argc, char **argv)
         { "dtype", 1, NULL, 'd' },    { "mode", 1, NULL, 'm' },    { "order", 1, NULL, 'o' },
         { "device", 1, NULL, 'v' },   { "threads", 1, NULL, 't' }, { "items", 1, NULL, 'i' },
         { "subjects", 1, NULL, 's' }, { "chunk", 1, NULL, 'c' },   { "wave", 1, NULL, 'w' },
-        { "repeat", 1, NULL, 'r' },   { NULL, 0, NULL, 0 },
+        { "repeat", 1, NULL, 'r' },   { "memory", 1, NULL, 'M' },  { NULL, 0, NULL, 0 },
     };
     struct settings s = { .device = "cpu", .threads = 2, .items = 200, .subjects = 4, .repeat = 3 };
     struct err err = { 0 };

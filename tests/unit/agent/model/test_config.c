@@ -1,5 +1,6 @@
 #include "agent/model/arch.h"
 #include "agent/model/config.h"
+#include "tests/requests.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -165,4 +166,28 @@ TEST(broken_json_is_refused)
 TEST(an_error_quotes_no_control_character)
 {
     CHECK(refuses("{\"architectures\":[\"A\\nB\\u001b\"]}", "A?B?"));
+}
+
+TEST(no_change_of_a_few_bytes_is_more_than_a_refusal)
+{
+    static const char good[] =
+        "{\"architectures\":[\"Qwen2ForCausalLM\"],\"hidden_size\":64,\"head_dim\":null,"
+        "\"num_attention_heads\":4,\"num_key_value_heads\":2,\"rope_scaling\":{\"type\":\"llama3\","
+        "\"factor\":8.0,"
+        "\"low_freq_factor\":1,\"high_freq_factor\":4,\"original_max_position_embeddings\":64},"
+        "\"num_hidden_layers\":2,\"layer_types\":[\"full_attention\",\"full_attention\"]}";
+    char bad[sizeof(good)];
+    uint64_t seed = 1;
+
+    CHECK(reads(good));
+    for (int i = 0; i < 20000; i++) {
+        memcpy(bad, good, sizeof(good));
+        for (int changes = 1 + rnd_below(&seed, 3); changes > 0; changes--)
+            bad[rnd_below(&seed, sizeof(good) - 1)] = (char)rnd_below(&seed, 256);
+        err = (struct err){ 0 };
+        if (!model_config_read(&config, bad, sizeof(good) - 1, &err))
+            CHECK(err.code == ERR_INPUT);
+        else
+            CHECK(config.hidden > 0 && config.head_dim > 0 && config.layers <= MODEL_LAYERS_MAX);
+    }
 }

@@ -1,4 +1,5 @@
 #include "agent/model/safetensors.h"
+#include "tests/requests.h"
 #include "tests/test.h"
 
 #include <malloc.h>
@@ -155,4 +156,31 @@ TEST(what_is_no_regular_file_is_refused)
     struct safetensors file = { 0 };
     CHECK(!safetensors_open(&file, "/tmp", &err) && strstr(err.text, "regular"));
     CHECK(!safetensors_open(&file, "/nonexistent/x", &err) && strstr(err.text, "open"));
+}
+
+TEST(no_change_of_a_few_bytes_is_more_than_a_refusal)
+{
+    const char header[] =
+        "{\"__metadata__\":{\"a\":\"b\"}," T("a", "F32", "2", "0", "8") "," T("b", "BF16", "1,2",
+                                                                              "8", "12") "}";
+    char good[256], bad[256];
+    uint64_t length = strlen(header), seed = 1;
+    size_t size = 8 + length + 12, taken = 0;
+
+    memcpy(good, &length, 8);
+    memcpy(good + 8, header, length);
+    memset(good + 8 + length, 0, 12);
+    for (int i = 0; i < 20000; i++) {
+        struct safetensors file = { 0 };
+        memcpy(bad, good, size);
+        for (int changes = 1 + rnd_below(&seed, 3); changes > 0; changes--)
+            bad[rnd_below(&seed, (int32_t)size)] = (char)rnd_below(&seed, 256);
+        err = (struct err){ 0 };
+        if (safetensors_read(&file, bad, size - (size_t)rnd_below(&seed, 3), &err))
+            taken++;
+        else
+            CHECK(err.code == ERR_INPUT);
+        safetensors_close(&file);
+    }
+    CHECK(taken < 20000);
 }
