@@ -3,11 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void shared_path(char out[4096], const char *below)
+{
+    const char *shared = getenv("KOEVAL_SHARED");
+    snprintf(out, 4096, "%s/%s", shared ? shared : "../shared", below);
+}
+
 json_t *vectors_load(const char *test)
 {
     char path[4096];
-    const char *shared = getenv("KOEVAL_SHARED");
-    snprintf(path, sizeof(path), "%s/spec/scoring_vectors.json", shared ? shared : "../shared");
+    shared_path(path, "spec/scoring_vectors.json");
     json_t *all = json_load_file(path, JSON_ALLOW_NUL, NULL);
     if (!all)
         printf("SKIP %s: no %s\n", test, path);
