@@ -4,8 +4,11 @@
 
 #define WEYL 0x9e3779b97f4a7c15u /* 2^64 / golden ratio, odd: visits every word */
 
-/* Items of one block stay in the second cache for all replicates of a call. */
-#define BLOCK_BYTES 65536
+/* Items of one block stay in the first cache for all replicates of a call. */
+#define BLOCK_BYTES 24576
+
+/* Columns whose sums of two replicates fit sixteen 256-bit registers, half of them. */
+#define TILE 16
 
 static uint64_t mix(uint64_t z)
 {
@@ -40,28 +43,60 @@ void bootstrap_counts(uint16_t *counts, int32_t n, uint64_t key)
         counts[below((uint32_t)bootstrap_word(key, (uint64_t)n / 2), n)]++;
 }
 
-/* Columns are independent, no two products are fused: wider vectors give the same bits. */
-__attribute__((target_clones("avx2", "default"), optimize("O3"))) static void
-add_block(double *restrict sums, const uint16_t *restrict counts, const double *restrict values,
-          int32_t n, int32_t columns)
+/* Two replicates over the columns of one tile: their sums stay in registers while items pass.
+ * Columns are independent and no two products are fused, so wider vectors give the same bits. */
+static inline __attribute__((always_inline)) void add_tile(double *restrict a, double *restrict b,
+                                                           const uint16_t *restrict a_counts,
+                                                           const uint16_t *restrict b_counts,
+                                                           const double *restrict values, int32_t n,
+                                                           int32_t columns, int32_t tile)
 {
-    for (int32_t i = 0; i < n; i++, values += columns) {
-        if (!counts[i]) /* more than a third of all */
-            continue;
-        double count = counts[i];
-        for (int32_t c = 0; c < columns; c++)
-            sums[c] += count * values[c];
+    double a_sum[TILE], b_sum[TILE];
+    for (int32_t c = 0; c < tile; c++) {
+        a_sum[c] = a[c];
+        b_sum[c] = b[c];
     }
+    for (int32_t i = 0; i < n; i++, values += columns) {
+        double a_count = a_counts[i], b_count = b_counts[i];
+        for (int32_t c = 0; c < tile; c++) {
+            a_sum[c] += a_count * values[c];
+            b_sum[c] += b_count * values[c];
+        }
+    }
+    for (int32_t c = 0; c < tile; c++) {
+        a[c] = a_sum[c];
+        b[c] = b_sum[c];
+    }
+}
+
+__attribute__((target_clones("avx2", "default"), optimize("O3"))) static void
+add_block(double *restrict a, double *restrict b, const uint16_t *restrict a_counts,
+          const uint16_t *restrict b_counts, const double *restrict values, int32_t n,
+          int32_t columns)
+{
+    int32_t c = 0;
+    for (; c + TILE <= columns; c += TILE)
+        add_tile(a + c, b + c, a_counts, b_counts, values + c, n, columns, TILE);
+    for (; c + TILE / 4 <= columns; c += TILE / 4)
+        add_tile(a + c, b + c, a_counts, b_counts, values + c, n, columns, TILE / 4);
+    for (; c < columns; c++)
+        add_tile(a + c, b + c, a_counts, b_counts, values + c, n, columns, 1);
 }
 
 void bootstrap_product(double *sums, const uint16_t *counts, int32_t replicates,
                        const double *values, int32_t n, int32_t columns)
 {
     int32_t block = BLOCK_BYTES / (columns * (int32_t)sizeof(double));
+    /* The last of an odd number has itself for company, into sums that nobody reads. */
+    AUTO(free) double *company = must_calloc((size_t)columns, sizeof(*company));
     block = block < 1 ? 1 : block;
     memset(sums, 0, (size_t)replicates * columns * sizeof(*sums));
     for (int32_t at = 0; at < n; at += block)
-        for (int32_t r = 0; r < replicates; r++)
-            add_block(sums + (size_t)r * columns, counts + (size_t)r * n + at,
+        for (int32_t r = 0; r < replicates; r += 2) {
+            bool alone = r + 1 == replicates;
+            const uint16_t *mine = counts + (size_t)r * n + at;
+            double *sum = sums + (size_t)r * columns;
+            add_block(sum, alone ? company : sum + columns, mine, alone ? mine : mine + n,
                       values + (size_t)at * columns, n - at < block ? n - at : block, columns);
+        }
 }

@@ -86,12 +86,16 @@ static void columns_of_pairs(double *out, const struct rank_task *task, int32_t 
     }
 }
 
-static void columns_of_numbers(double *out, const struct rank_task *task, int32_t models)
+static void columns_of_numbers(double *out, const struct rank_task *task, int32_t models,
+                               int32_t columns)
 {
     for (int32_t m = 0; m < models; m++)
         for (int32_t i = 0; i < task->n; i++)
-            out[(size_t)i * models + m] = task->values[m][i];
+            out[(size_t)i * columns + m] = task->values[m][i];
 }
+
+/* Columns of zeros fill the last vector. */
+static int32_t round_up(int32_t columns) { return (columns + 3) / 4 * 4; }
 
 static double value_of_pairs(enum aggregation aggregation, const double *sums, int32_t model,
                              int32_t classes)
@@ -117,14 +121,14 @@ void rank_add_replicates(struct rank *rank, const struct rank_task *task, int32_
     bool pairs = aggregation_width(task->aggregation) == 2;
     int32_t models = rank->models, n = task->n;
     int32_t classes = pairs ? classes_of(task, models) : 0;
-    int32_t columns = pairs ? classes * (1 + 2 * models) : models;
+    int32_t columns = round_up(pairs ? classes * (1 + 2 * models) : models);
     AUTO(free) double *values = must_calloc((size_t)n * columns, sizeof(double));
     AUTO(free) double *sums = must_calloc((size_t)LANES * columns, sizeof(double));
     AUTO(free) uint16_t *counts = must_calloc((size_t)LANES * n, sizeof(uint16_t));
     if (pairs)
         columns_of_pairs(values, task, models, classes, columns);
     else
-        columns_of_numbers(values, task, models);
+        columns_of_numbers(values, task, models, columns);
 
     for (int32_t at = first; at < first + count; at += LANES) {
         int32_t lanes = first + count - at < LANES ? first + count - at : LANES;
