@@ -52,6 +52,29 @@ def migration_keeps_the_rows_and_is_one_transaction():
     assert koeval("db", "migrate", KOEVAL_DB=DB).returncode == 0
 
 
+def dump_and_restore_give_the_same_database():
+    tool = ["-h", SOCKET, "-U", "postgres"]
+    dump = subprocess.run(["pg_dump", *tool, "koeval"], capture_output=True, check=True, cwd="/").stdout
+    root("drop database if exists again")
+    root("create database again owner koeval_owner template template0")
+    done = subprocess.run(["psql", "-XqAt", "-v", "ON_ERROR_STOP=1", *tool, "again"], input=dump,
+                          capture_output=True, cwd="/")
+    assert done.returncode == 0, done.stderr
+    bits = ("select count(*), sum(hashtext(run_id || ' ' || item_no || encode(array_send(loglik), 'hex')"
+            " || greedy::text)) from koeval.response")
+    c = con("postgres", database="again")
+    assert q(c, bits) == q(World.root, bits)
+    assert one(c, "select relforcerowsecurity from pg_class where oid = 'secret.item'::regclass")
+    c.close()
+    assert koeval("db", "migrate", "--json", KOEVAL_DB=DB.replace("dbname=koeval", "dbname=again")).returncode == 0
+    reader = con("koeval_reader", database="again")
+    assert q(reader, "select * from ranking.current_v1 order by 1") == \
+        q(con("koeval_reader"), "select * from ranking.current_v1 order by 1")
+    assert err(q, reader, "select * from koeval.run") == "42501"
+    reader.close()
+    root("drop database again with (force)")
+
+
 def unknown_schema_is_refused_by_programs_and_newer_tables_by_migrate():
     root("update meta.schema_current set digest = '\\x00'")
     out = koeval("db", "check", KOEVAL_DB=DB)
