@@ -115,6 +115,14 @@ int cli_width(const struct cli *cli)
     return !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : 80;
 }
 
+int cli_height(const struct cli *cli)
+{
+    struct winsize size;
+    if (!cli->tty)
+        return 0;
+    return !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row ? size.ws_row : 24;
+}
+
 static void member(struct cli *cli, const char *name)
 {
     buf_put_text(&cli->document, cli->document.size ? ",\n " : " ");

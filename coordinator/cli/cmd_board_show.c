@@ -281,6 +281,8 @@ static void print(struct cli *cli, const struct show *s)
         table_print_csv(b.table, stdout);
         return;
     }
+    if (cli_json(cli))
+        cli_field_text(cli, "board", cli_arg(cli, 0));
     if (cli_json(cli) && rows_count(s->current))
         list_print_one(cli, s->current, 0, current_columns, COUNT(current_columns));
     if (table_rows(b.table) || cli_json(cli))

@@ -12,8 +12,14 @@
 
 #define WINDOW_MS   30000
 #define MOMENTS_MAX 256
-#define BAR_WIDTH   28
-#define LINES_MAX   40 /* runs that a screen shows */
+#define BAR_MOST    28
+#define BAR_LEAST   6
+#define BESIDE_BAR  32 /* columns of what a line says after its bar */
+#define BELOW_RUNS  3  /* lines under the runs */
+
+/* Lines are cut at the edge of the screen, or moving up would miss what wrapped. */
+#define CUT_LINES  "\033[?7l"
+#define WRAP_LINES "\033[?7h"
 
 const struct option watch_options[] = {
     { OPTION_F64, "interval", "S", "1", "seconds between two looks" },
@@ -53,11 +59,11 @@ static double rate_of(const struct watch *w)
                : NAN;
 }
 
-static void put_bar(struct buf *out, double share, bool colour, enum cell_style style)
+static void put_bar(struct buf *out, double share, int width, bool colour, enum cell_style style)
 {
     AUTO(buf_free) struct buf full = { 0 }, rest = { 0 };
-    int cells = (int)(share * BAR_WIDTH + 0.5);
-    for (int i = 0; i < BAR_WIDTH; i++)
+    int cells = (int)(share * width + 0.5);
+    for (int i = 0; i < width; i++)
         buf_put_text(i < cells ? &full : &rest, i < cells ? "━" : "─");
     style_put(out, buf_text(&full), style == CELL_PLAIN ? CELL_GOOD : style, colour);
     style_put(out, buf_text(&rest), CELL_DIM, colour);
@@ -68,6 +74,7 @@ static void put_padded(struct buf *out, const char *text, int width)
     buf_put_fmt(out, "%s%*s", text, width - display_width(text), "");
 }
 
+/* widths: of the model's column, the task's, the bar. */
 static void put_run(struct buf *out, const struct rows *rows, int r, const int *widths, bool colour)
 {
     int64_t done = rows_i64(rows, r, "n_done"), of = rows_i64(rows, r, "n_item");
@@ -75,7 +82,8 @@ static void put_run(struct buf *out, const struct rows *rows, int r, const int *
     const char *state = rows_text(rows, r, "state"), *reason = rows_text(rows, r, "reason");
     put_padded(out, rows_text(rows, r, "model"), widths[0] + 2);
     put_padded(out, rows_text(rows, r, "task"), widths[1] + 2);
-    put_bar(out, of ? (double)(done + errors) / (double)of : 0, colour, state_style(state));
+    put_bar(out, of ? (double)(done + errors) / (double)of : 0, widths[2], colour,
+            state_style(state));
     buf_put_fmt(out, " %6lld/%-6lld ", (long long)done, (long long)of);
     style_put(out, state, state_style(state), colour);
     if (errors)
@@ -85,7 +93,7 @@ static void put_run(struct buf *out, const struct rows *rows, int r, const int *
     buf_put_char(out, '\n');
 }
 
-static void widths_of(int widths[2], const struct rows *rows)
+static void widths_of(int widths[3], const struct rows *rows, int screen)
 {
     static const char *const columns[] = { "model", "task" };
     for (int c = 0; c < 2; c++) {
@@ -95,6 +103,8 @@ static void widths_of(int widths[2], const struct rows *rows)
             widths[c] = width > widths[c] ? width : widths[c];
         }
     }
+    int bar = screen - widths[0] - widths[1] - 4 - BESIDE_BAR;
+    widths[2] = bar < BAR_LEAST ? BAR_LEAST : bar > BAR_MOST ? BAR_MOST : bar;
 }
 
 static void put_total(struct buf *out, const struct watch *w, const char *name)
@@ -131,22 +141,24 @@ static void count(struct watch *w, const struct rows *rows)
     }
 }
 
-/* Runs that move come first where the screen cannot hold all. */
-static void draw(struct watch *w, const struct rows *rows, const char *name, bool colour)
+static void draw(struct watch *w, const struct rows *rows, struct cli *cli)
 {
     AUTO(buf_free) struct buf out = { 0 };
-    int widths[2], shown = rows_count(rows) < LINES_MAX ? rows_count(rows) : LINES_MAX;
-    widths_of(widths, rows);
+    int widths[3], all = rows_count(rows), most = cli_height(cli) - BELOW_RUNS;
+    int shown = all < most ? all : most < 1 ? 1 : most;
+    widths_of(widths, rows, cli_width(cli));
+    buf_put_text(&out, CUT_LINES);
     if (w->lines)
         buf_put_fmt(&out, "\033[%dA\033[J", w->lines);
     for (int r = 0; r < shown; r++)
-        put_run(&out, rows, r, widths, colour);
+        put_run(&out, rows, r, widths, cli_colour(cli));
     w->lines = shown + 1;
-    if (shown < rows_count(rows)) {
-        buf_put_fmt(&out, "and %d more\n", rows_count(rows) - shown);
+    if (shown < all) {
+        buf_put_fmt(&out, "and %d more\n", all - shown);
         w->lines++;
     }
-    put_total(&out, w, name);
+    put_total(&out, w, cli_arg(cli, 0));
+    buf_put_text(&out, WRAP_LINES);
     fputs(buf_text(&out), stdout);
     fflush(stdout);
 }
@@ -166,15 +178,21 @@ static void print_line(struct watch *w, const char *name)
 static bool look(struct watch *w, struct cli *cli, struct db *db, int64_t id, struct err *err)
 {
     AUTO(rows_free) struct rows *rows = NULL;
+    /* Where the screen cannot hold all, what moves comes first.  A run that was restarted is its
+     * successor. */
+    bool crowded = w->runs > cli_height(cli) - BELOW_RUNS;
     if (!db_call(&rows, db,
-                 "select * from run_list where campaign_id = $1"
-                 " order by state not in ('running', 'planned'), model, task",
-                 ARGS(I64(id)), err))
+                 "select * from run_list r where campaign_id = $1"
+                 " and not (state = 'cancelled' and exists (select from run_list n where"
+                 " n.campaign_id = r.campaign_id and n.model = r.model and n.task = r.task"
+                 " and n.params = r.params and n.attempt > r.attempt))"
+                 " order by $2 and state <> 'running', $2 and state <> 'planned', model, task",
+                 ARGS(I64(id), BOOL(crowded)), err))
         return false;
     count(w, rows);
     remember(w, clock_monotonic_ms());
     if (cli_tty(cli))
-        draw(w, rows, cli_arg(cli, 0), cli_colour(cli));
+        draw(w, rows, cli);
     else if (!cli_json(cli))
         print_line(w, cli_arg(cli, 0));
     return true;

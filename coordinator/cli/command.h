@@ -113,8 +113,9 @@ const char *cli_conninfo(const struct cli *cli);
 bool cli_json(const struct cli *cli);   /* --json was given */
 bool cli_colour(const struct cli *cli); /* stdout is a terminal and NO_COLOR is not set */
 bool cli_tty(const struct cli *cli);
-/* Columns of the terminal; 0 when stdout is none. */
+/* Columns and lines of the terminal; 0 when stdout is none. */
 int cli_width(const struct cli *cli);
+int cli_height(const struct cli *cli);
 
 /* ---- what it says ---- */
 
