@@ -18,8 +18,8 @@ static bool unknown_in_field(const ProtobufCMessage *m, const ProtobufCFieldDesc
     if (f->type != PROTOBUF_C_TYPE_MESSAGE || other)
         return false;
     size_t n = many ? *(const size_t *)quantifier : *(void *const *)at != NULL;
-    ProtobufCMessage *const *list = many ? *(ProtobufCMessage *const *const *)at
-                                         : (ProtobufCMessage *const *)at;
+    ProtobufCMessage *const *list =
+        many ? *(ProtobufCMessage *const *const *)at : (ProtobufCMessage *const *)at;
     for (size_t k = 0; k < n; k++)
         if (unknown(list[k]))
             return true;

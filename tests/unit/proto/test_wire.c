@@ -1,4 +1,5 @@
-/* test_wire.c - the bounds, each by a frame that breaks it.  SEEDS=dir writes seeds for the fuzzer. */
+/* test_wire.c - the bounds, each by a frame that breaks it.  SEEDS=dir writes seeds for the fuzzer.
+ */
 #include "proto/wire.h"
 #include "tests/test.h"
 
