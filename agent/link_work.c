@@ -151,8 +151,9 @@ static void finished_tell(struct link *link)
                                               .body = body });
     }
     link->finished_count -= told;
-    memmove(link->finished, link->finished + told,
-            sizeof(*link->finished) * (size_t)link->finished_count);
+    if (told)
+        memmove(link->finished, link->finished + told,
+                sizeof(*link->finished) * (size_t)link->finished_count);
     if (link->work_over && !link->finished_count) {
         link->work_over = false;
         link_step(link, link->done);
