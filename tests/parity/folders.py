@@ -30,5 +30,6 @@ def reference(name, folder):
     """The Hugging Face fast tokenizer of the folder."""
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
     if name == "mistral":  # its configuration asks for a SentencePiece file that is not there
-        return PreTrainedTokenizerFast(tokenizer_file=os.path.join(folder, "tokenizer.json"))
+        return PreTrainedTokenizerFast(tokenizer_file=os.path.join(folder, "tokenizer.json"),
+                                       bos_token="<s>", eos_token="</s>", unk_token="<unk>")
     return AutoTokenizer.from_pretrained(folder)

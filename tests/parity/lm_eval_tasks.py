@@ -4,6 +4,7 @@ Its templates, its functions and its sampler run unchanged; only datasets.load_d
 by a reader that shares nothing with koeval.  Columns are renamed here as the data set's hub page
 has them, which is what the YAML files were written for.
 """
+import functools
 import os
 
 import published
@@ -78,18 +79,29 @@ def serve(shared):
     """From here on lm-eval's load_dataset reads the published files."""
     import datasets
     import lm_eval.api.task
+    import lm_eval.utils
 
     def load_dataset(path, name=None, **_):
         splits = (kobest if path.startswith("skt/kobest") else kmmlu)(shared, name)
         return datasets.DatasetDict({s: datasets.Dataset.from_list(d) for s, d in splits.items()})
 
     lm_eval.api.task.datasets.load_dataset = load_dataset
+    # It compiles its template for every document; the compiled one gives the same text.
+    lm_eval.utils.env.from_string = functools.lru_cache(None)(lm_eval.utils.env.from_string)
+
+
+@functools.lru_cache(None)
+def manager():
+    """lm-eval's own YAML files, of these two benchmarks alone: it has thousands."""
+    import lm_eval.tasks
+    home = os.path.dirname(lm_eval.tasks.__file__)
+    return lm_eval.tasks.TaskManager(include_defaults=False, include_path=[
+        os.path.join(home, "kobest"), os.path.join(home, "kmmlu/default")])
 
 
 def load(task, shots, seed=1234):
     """The task object of lm-eval, ready to build requests."""
-    from lm_eval.tasks import TaskManager
-    loaded = TaskManager().load([task])
+    loaded = manager().load([task])
     objects = loaded["tasks"] if isinstance(loaded, dict) and "tasks" in loaded else loaded
     (found,) = [t for t in objects.values()]
     found.set_config(key="num_fewshot", value=shots)

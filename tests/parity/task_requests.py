@@ -26,7 +26,7 @@ SHOTS = (0, 5)
 
 def arguments(shared, task, shots, tasks=TASKS):
     family = task.split("_")[0]
-    columns = "kmmlu" if family == "kmmlu" else "{dataset_name}"
+    columns = "kmmlu" if family == "kmmlu" else lm_eval_tasks.KOBEST[task[len("kobest_"):]][0]
     result = [KOEVAL, "task", "render", os.path.join(tasks, family, task + ".yaml"), "--shots",
               str(shots), "--columns", os.path.join(tasks, family, columns + ".columns.yaml")]
     for path in lm_eval_tasks.paths(shared, task):
