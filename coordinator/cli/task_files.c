@@ -29,15 +29,16 @@ static bool expand(char **out, const char *pattern, const struct source *source,
 }
 
 struct data {
-    struct import_data list[TASK_DATA_MAX];
-    char *texts[2 * TASK_DATA_MAX]; /* what list points to */
+    struct import_data list[TASK_DATA_MAX]; /* the texts are its own */
     int32_t count;
 };
 
 static void data_end(struct data *data)
 {
-    for (int i = 0; i < 2 * TASK_DATA_MAX; i++)
-        free(data->texts[i]);
+    for (int32_t i = 0; i < data->count; i++) {
+        free((char *)data->list[i].split);
+        free((char *)data->list[i].path);
+    }
 }
 AUTO_ENDS(struct data, data_end)
 
@@ -48,13 +49,14 @@ static bool read_data(struct data *out, struct cli *cli, const struct source *so
     if (count > TASK_DATA_MAX)
         return cli_usage(cli, err, "--data: at most %d files", TASK_DATA_MAX);
     for (int i = 0; i < count; i++) {
+        AUTO(free) char *path = NULL;
         const char *word = cli_list(cli, "data", i), *equals = strchr(word, '=');
         if (!equals || equals == word || !equals[1])
             return cli_usage(cli, err, "--data takes SPLIT=FILE, not '%s'", word);
-        out->texts[2 * i] = strndup(word, (size_t)(equals - word));
-        if (!expand(&out->texts[2 * i + 1], equals + 1, source, err))
+        if (!expand(&path, equals + 1, source, err))
             return false;
-        out->list[out->count++] = (struct import_data){ out->texts[2 * i], out->texts[2 * i + 1] };
+        out->list[out->count++] =
+            (struct import_data){ strndup(word, (size_t)(equals - word)), TAKE(path) };
     }
     return true;
 }

@@ -42,6 +42,7 @@ bool heap_copy(struct text *out, struct heap *heap, struct text text, struct err
     char *bytes = NULL;
     if (!heap_take(&bytes, heap, text.size + 1, 1, err))
         return false;
+    assert(bytes);
     if (text.size)
         memcpy(bytes, text.bytes, text.size);
     *out = (struct text){ bytes, text.size };

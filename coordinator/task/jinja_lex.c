@@ -166,6 +166,20 @@ static bool lex_operator(struct lexer *lexer, int32_t *nested)
     return lex_fail(lexer, "a character that no expression has");
 }
 
+static bool lex_token(struct lexer *lexer, int32_t *nested)
+{
+    char c = *lexer->at;
+    if (c == ' ' || c == '\n' || c == '\t' || c == '\r') {
+        move(lexer, 1);
+        return true;
+    }
+    if (c == '"' || c == '\'')
+        return lex_string(lexer);
+    if (c >= '0' && c <= '9')
+        return lex_number(lexer);
+    return is_name_char(c, true) ? lex_name(lexer) : lex_operator(lexer, nested);
+}
+
 /* Inside {{ }} or {% %}, up to and with its end. */
 static bool lex_code(struct lexer *lexer, bool print)
 {
@@ -178,19 +192,7 @@ static bool lex_code(struct lexer *lexer, bool print)
             lexer->at += trims ? 3 : 2;
             return add(lexer, print ? TOKEN_PRINT_END : TOKEN_BLOCK_END, text_of(close));
         }
-        char c = *lexer->at;
-        bool ok = true;
-        if (c == ' ' || c == '\n' || c == '\t' || c == '\r')
-            move(lexer, 1);
-        else if (c == '"' || c == '\'')
-            ok = lex_string(lexer);
-        else if (c >= '0' && c <= '9')
-            ok = lex_number(lexer);
-        else if (is_name_char(c, true))
-            ok = lex_name(lexer);
-        else
-            ok = lex_operator(lexer, &nested);
-        if (!ok)
+        if (!lex_token(lexer, &nested))
             return false;
     }
     return lex_fail(lexer, print ? "{{ without }}" : "{% without %}");

@@ -323,6 +323,24 @@ static bool parse_test(struct node **out, struct parser *p)
     return true;
 }
 
+/* Any number of |filter and `is test`; a call may follow one. */
+static bool parse_filters(struct node **out, struct parser *p)
+{
+    for (;;) {
+        bool ok = true;
+        if (take_operator(p, "|"))
+            ok = parse_filter(out, p);
+        else if (parser_take(p, TOKEN_NAME, "is"))
+            ok = parse_test(out, p);
+        else if (is_operator(p, "("))
+            ok = parse_postfix(out, p);
+        else
+            return true;
+        if (!ok)
+            return false;
+    }
+}
+
 static bool parse_unary(struct node **out, struct parser *p, bool filters)
 {
     if (!parser_deeper(p))
@@ -337,22 +355,8 @@ static bool parse_unary(struct node **out, struct parser *p, bool filters)
     } else if (!parse_primary(out, p)) {
         return false;
     }
-    if (!parse_postfix(out, p))
+    if (!parse_postfix(out, p) || (filters && !parse_filters(out, p)))
         return false;
-    while (filters) {
-        if (take_operator(p, "|")) {
-            if (!parse_filter(out, p))
-                return false;
-        } else if (parser_take(p, TOKEN_NAME, "is")) {
-            if (!parse_test(out, p))
-                return false;
-        } else if (is_operator(p, "(")) {
-            if (!parse_postfix(out, p))
-                return false;
-        } else {
-            break;
-        }
-    }
     p->depth--;
     return true;
 }

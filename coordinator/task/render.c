@@ -33,9 +33,7 @@ static void put_turn(struct drawing *d, struct text question, struct text prefix
                      struct text fewshot_delimiter)
 {
     put(d, question);
-    if (answer && !prefix.size)
-        put(d, target_delimiter);
-    else if (prefix.size && needs_delimiter(question, prefix))
+    if (prefix.size ? needs_delimiter(question, prefix) : answer != NULL)
         put(d, target_delimiter);
     put(d, prefix);
     if (!answer)

@@ -71,6 +71,7 @@ static bool add_metric(json_t *out, const struct yaml *entry, bool multiple_choi
     if (!source_keys_check(entry, KEYS_METRIC, err) ||
         !find_metric(&metric, yaml_get(entry, "metric"), multiple_choice, err))
         return false;
+    assert(metric);
     const struct yaml *node = yaml_get(entry, "aggregation");
     const struct yaml *higher = yaml_get(entry, "higher_is_better");
     const char *aggregation = metric->aggregation;

@@ -37,6 +37,8 @@ static void put_file(const struct folder *folder, const char *name, const char *
 {
     char path[256];
     FILE *out = fopen(in(folder, name, path), "w");
+    if (!out)
+        abort();
     fputs(text, out);
     fclose(out);
 }
@@ -142,8 +144,6 @@ TEST(equal_documents_have_equal_numbers_in_both_roles)
 {
     AUTO(folder_remove) struct folder folder = folder_new();
     AUTO(source_free) struct source *source = NULL;
-    AUTO(free) int64_t *evaluated = NULL;
-    AUTO(free) int64_t *shots = NULL;
     struct err err;
     put_file(&folder, "t.yaml", TASK);
     put_file(&folder, "test.jsonl", good);
@@ -151,6 +151,8 @@ TEST(equal_documents_have_equal_numbers_in_both_roles)
              "{\"q\":\"2\",\"a\":1}\n{\"q\":\"3\",\"a\":1}\n{\"a\":0,\"q\":\"1\"}\n");
     AUTO(import_free) struct import *import = import_in(&folder, &source, both, 2, &err);
     CHECK(import);
+    AUTO(free) int64_t *evaluated = NULL;
+    AUTO(free) int64_t *shots = NULL;
     import_numbers(&evaluated, &shots, import);
     CHECK(evaluated[0] == shots[2] && evaluated[1] == shots[0]);
     CHECK(shots[1] != evaluated[0] && shots[1] != evaluated[1]);

@@ -127,6 +127,8 @@ static void write_file(const char *dir, const char *name, const char *text)
     char path[300];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     FILE *out = fopen(path, "w");
+    if (!out)
+        abort();
     fputs(text, out);
     fclose(out);
 }
