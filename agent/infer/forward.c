@@ -147,7 +147,8 @@ bool forward_wave(struct forward *f, const struct wave *w, const int32_t *tokens
                            .slot_row = (const int32_t(*)[PAGE_SLOTS])w->slot_row };
 
     op_wave_begin(f->dev, &pages, &f->kv);
-    op_embed(f->dev, mat_rows(f->x, 0, w->rows), f->weights->embed, w->token, 1);
+    for (int32_t i = 0; i < w->rows; i += f->chunk)
+        op_embed(f->dev, chunk_at(f, w, i).x, f->weights->embed, w->token + i, 1);
     for (int32_t layer = 0; layer + 1 < f->config->layers; layer++) {
         if (stopped(stop, err))
             return false;

@@ -132,6 +132,8 @@ static void counts_print(const struct request *requests, int32_t count, double s
     printf("requests %d  tokens naive %lld  prompts %lld  unique %lld  prompts/unique %.2f\n",
            count, (long long)naive, (long long)prompts, (long long)unique,
            (double)prompts / (double)unique);
+    if (seconds <= 0)
+        return;
     printf("unique tokens/s %.0f  prompt tokens/s %.0f  naive tokens/s %.0f\n",
            (double)unique / seconds, (double)prompts / seconds, (double)naive / seconds);
 }
@@ -159,6 +161,10 @@ static bool run(const struct settings *s, struct err *err)
         if (!engine_score(e, requests, count, answers, NULL, NULL, NULL, err))
             return false;
         seconds[i] = (double)(clock_monotonic_us() - start) * 1e-6;
+    }
+    if (s->repeat == 0) {
+        counts_print(requests, count, 0);
+        return true;
     }
     qsort(seconds, (size_t)s->repeat, sizeof(*seconds), by_value);
     double median = seconds[s->repeat / 2];
@@ -217,7 +223,7 @@ int main(int argc, char **argv)
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         setting_take(&s, option, optarg);
-    if (optind + 1 != argc || s.items < 1 || s.repeat < 1 || s.subjects < 1) {
+    if (optind + 1 != argc || s.items < 1 || s.repeat < 0 || s.subjects < 1) {
         fprintf(stderr, "usage: %s MODEL_DIR [options of the file's head]\n", argv[0]);
         return 2;
     }
