@@ -1,4 +1,5 @@
-/* Attention over pages: against the textbook, and blind to whatever is not the row's own path. */
+/* Attention over pages: against the textbook, and blind to whatever is not the
+ * row's own path. */
 #include "tests/ops/devices.h"
 #include "tests/ops/random.h"
 #include "tests/ops/wave.h"
@@ -105,8 +106,11 @@ TEST(tiles_threads_and_instruction_sets_leave_attention_alone)
     for (int i = 0; i < 18; i++) {
         enum dtype type = (enum dtype)(i % 3);
         struct devices *devices = devices_get(type);
-        wave_random(&wave, random_in(1, 150));
-        struct scene s = scene_random(type, (enum kind)(i / 3 % 3));
+        if (i % 2)
+            wave_random(&wave, random_in(1, 220));
+        else
+            wave_arms(&wave, random_in(150, 250));
+        struct scene s = scene_random(type, i < 12 ? TAME : i < 15 ? WIDE : TINY);
         struct mat alone = scene_alone(devices->cpu[i % 2], &s);
         int64_t differ = 0;
         for (int32_t c = 0; c < CPUS; c++) {

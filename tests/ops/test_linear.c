@@ -142,11 +142,11 @@ TEST(the_software_fma_rounds_once)
     }
 }
 
-/* The order that vdpbf16ps has: of a pair the odd product enters the sum first.  1 + 2^-8 + 2^24 in
- * fp32 depends on it. */
+/* The order that vdpbf16ps has: of a pair the odd product enters the sum first.  2^24 + 1 - 2^24 in
+ * fp32 is 0, 2^24 - 2^24 + 1 is 1. */
 TEST(of_a_bf16_pair_the_odd_product_is_added_first)
 {
-    float xs[] = { 1, 0x1p24f, -0x1p24f, 0 }, ys[] = { 1, 1, 1, 1 };
+    float xs[] = { 0, 0x1p24f, -0x1p24f, 1 }, ys[] = { 1, 1, 1, 1 };
     uint16_t xb[4], yb[4];
     float sum = 0;
     for (int i = 0; i < 4; i++) {

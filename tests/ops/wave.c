@@ -6,12 +6,13 @@
 
 enum { LEVEL, BEGIN, END };
 
-/* An ancestor of `row` (or row) where the next row branches off; -1: a new root. */
+/* An ancestor of `row` (or row) where the next row branches off; -1: a new
+ * root. */
 static int32_t branch_pick(const struct wave *w, int32_t row)
 {
     if (w->pos[row] + 1 == (WAVE_LEVELS_MAX - 1) * PAGE_SLOTS)
         return -1;
-    if (random_in(0, 19))
+    if (random_in(1, w->bend) > 1)
         return row;
     if (random_in(0, 7) == 0)
         return -1;
@@ -84,12 +85,13 @@ static void pages_sort(struct wave *w)
     memcpy(w->slot_row, slot_row, sizeof(slot_row));
 }
 
-static void wave_make(struct wave *w, int32_t rows, bool chain)
+static void wave_make(struct wave *w, int32_t rows, int32_t bend)
 {
     memset(w, 0, sizeof(*w));
+    w->bend = bend;
     w->pages = (struct pages){ rows, 0, 0, w->pos, w->page, w->level_at, w->slot_row };
     for (int32_t r = 0; r < rows; r++) {
-        w->parent[r] = r == 0 ? -1 : chain ? r - 1 : branch_pick(w, r - 1);
+        w->parent[r] = r == 0 ? -1 : branch_pick(w, r - 1);
         w->pos[r] = w->parent[r] < 0 ? 0 : w->pos[w->parent[r]] + 1;
         w->all[r] = r;
     }
@@ -97,8 +99,13 @@ static void wave_make(struct wave *w, int32_t rows, bool chain)
     pages_sort(w);
 }
 
-void wave_random(struct wave *wave, int32_t rows) { wave_make(wave, rows, false); }
-void wave_chain(struct wave *wave, int32_t rows) { wave_make(wave, rows, true); }
+void wave_random(struct wave *wave, int32_t rows)
+{
+    wave_make(wave, rows, random_in(0, 1) ? 12 : 150);
+}
+
+void wave_arms(struct wave *wave, int32_t rows) { wave_make(wave, rows, 150); }
+void wave_chain(struct wave *wave, int32_t rows) { wave_make(wave, rows, INT32_MAX); }
 
 bool wave_below(const struct wave *wave, int32_t row, int32_t ancestor)
 {
