@@ -53,22 +53,33 @@ static struct mat add_on(struct dev *dev, const struct trial *t)
     return out;
 }
 
+/* A rounding that is missing or too many changes a quarter of the numbers by a last place; sums in
+ * another order change next to none. */
+static bool rounded_alike(struct mat a, struct mat b)
+{
+    return a.type == F32 || mats_differ(a, b) * 50 <= (int64_t)a.rows * a.cols + 50;
+}
+
 /* Against the reference with TAME numbers, among the CPU devices with all. */
 static bool trial_holds(const char *op, trial_fn *fn, double tolerance)
 {
     bool holds = true;
 
-    for (int i = 0; i < 48; i++) {
+    for (int i = 0; i < 96; i++) {
         enum dtype type = (enum dtype)(i % 3);
         enum kind kind = (enum kind)(i / 3 % KINDS);
         struct devices *devices = devices_get(type);
         struct trial trial = trial_random(type, kind);
         struct mat first = fn(devices->cpu[0], &trial);
-        double far =
-            kind == TAME ? mats_distance(first, fn(devices->ref, &trial), 2 * type_slack(type)) : 0;
-        if (far > tolerance)
-            printf("%s, type %d: %g from the reference\n", op, type, far);
-        holds &= far <= tolerance;
+        if (kind == TAME) {
+            struct mat ref = fn(devices->ref, &trial);
+            double far = mats_distance(first, ref, 2 * type_slack(type));
+            bool alike = rounded_alike(first, ref);
+            if (far > tolerance || !alike)
+                printf("%s, type %d: %g from the reference, %s\n", op, type, far,
+                       alike ? "rounded alike" : "rounded elsewhere");
+            holds &= far <= tolerance && alike;
+        }
         for (int32_t c = 1; c < CPUS; c++) {
             int64_t differ = mats_differ(first, fn(devices->cpu[c], &trial));
             if (differ)
@@ -245,8 +256,10 @@ TEST(q_and_k_are_normalised_and_turned_to_their_positions)
         double slack = 2 * type_slack(type);
         double far =
             fmax(mats_distance(first.q, ref.q, slack), mats_distance(first.k, ref.k, slack));
+        bool alike = rounded_alike(first.q, ref.q) && rounded_alike(first.k, ref.k);
         random_pool_clear();
         CHECK(differ == 0);
+        CHECK(i / 3 % 3 != TAME || alike);
         CHECK(i / 3 % 3 != TAME || far < (type == BF16 ? 0.05 : type == F16 ? 0.01 : 1e-5));
     }
 }
