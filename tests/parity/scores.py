@@ -98,15 +98,16 @@ def compare(task, results, samples, answers):
         got = answers[at:at + len(expected)]
         at += len(expected)
         worst = max([worst] + [abs(a[0] - b[0]) for a, b in zip(got, expected)])
-        chars = [len(a["arg_1"].lstrip(" ")) for a in sample["arguments"].values()] \
-            if isinstance(sample["arguments"], dict) else [len(a[1]) - 1 for a in sample["arguments"]]
+        choices = [a["arg_1"][1:] for a in sample["arguments"].values()]  # without its delimiter
+        chars = [len(choice) for choice in choices]
         lls = sorted((e[0] for e in expected), reverse=True)
         if best([g[0] for g in got]) != best([e[0] for e in expected]):
             (ties if lls[0] - lls[1] < 2 * TOLERANCE else wrong).append(sample["doc_id"])
         if any(a[1] != b[1] for a, b in zip(got, expected)):
             wrong.append(sample["doc_id"])
-        gold = sample["target"]
-        items.append(({"gold": [int(gold)], "chars": chars, "bytes": chars}, got))
+        target = sample["target"]
+        gold = choices.index(target) if target in choices else int(target)
+        items.append(({"gold": [gold], "chars": chars, "bytes": chars}, got))
     metrics = [key.split(",")[0] for key in results if key.split(",")[0] in AGGREGATIONS]
     for name in sorted(set(metrics)):
         value, error = metric(name, items)
