@@ -98,7 +98,7 @@ def compare(task, results, samples, answers):
         got = answers[at:at + len(expected)]
         at += len(expected)
         worst = max([worst] + [abs(a[0] - b[0]) for a, b in zip(got, expected)])
-        choices = [a["arg_1"][1:] for a in sample["arguments"].values()]  # without its delimiter
+        choices = [a[1][1:] for a in sample["arguments"]]  # without the delimiter
         chars = [len(choice) for choice in choices]
         lls = sorted((e[0] for e in expected), reverse=True)
         if best([g[0] for g in got]) != best([e[0] for e in expected]):
