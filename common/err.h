@@ -21,9 +21,14 @@ struct err {
     char text[512];
 };
 
-/* Both return false, so that a failure is one line: return err_set(...); */
-bool err_set(struct err *err, enum err_code code, const char *fmt, ...) PRINTF(3, 4);
+void err_put(struct err *err, enum err_code code, const char *fmt, ...) PRINTF(3, 4);
+void err_prefix(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+
+/* Both are false, so that a failure is one line: return err_set(err, ERR_INPUT, "..."); and they
+ * are so where the compiler can see it: what follows values knows that the caller failed too. */
+static inline bool err_false(void) { return false; }
+#define err_set(...) (err_put(__VA_ARGS__), err_false())
 /* Puts "prefix: " before the text. */
-bool err_wrap(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+#define err_wrap(...) (err_prefix(__VA_ARGS__), err_false())
 
 #endif

@@ -78,9 +78,10 @@ bool team_open(struct team **out, int32_t threads, struct err *err)
         int rc = pthread_create(&team->thread[team->started], NULL, team_thread, member);
         if (rc) {
             free(member);
+            err_set(err, ERR_DEVICE, "compute thread %d of %d: %s", team->started + 1, threads,
+                    strerror(rc));
             team_close(team);
-            return err_set(err, ERR_DEVICE, "compute thread %d of %d: %s", team->started + 1,
-                           threads, strerror(rc));
+            return false;
         }
     }
     *out = team;
