@@ -12,10 +12,10 @@ import site_of
 from site_of import wait_for
 
 TASKS = ["demo_reasoning", "demo_language", "demo_ethics"]
-MODELS = ["demo-untrained", "demo-llama-small"]
+MODELS = ["demo-untrained", "demo-llama-small", "demo-llama-large"]
 ITEMS = 240
-# Small shards and units, so that there is always something to hit.
-LAUNCH = ["--shard-items", "12"]
+# Small units of shards that last a while, so that there is always something to hit.
+LAUNCH = ["--shard-items", "120"]
 UNIT = ["--unit-ms", "100"]
 
 STATE = {}
