@@ -142,7 +142,8 @@ static bool folder_names(struct names *names, const char *root, struct err *err)
             names->list[names->count++] = strdup(entry->d_name);
         }
     closedir(dir);
-    qsort(names->list, (size_t)names->count, sizeof(char *), by_name);
+    if (names->count)
+        qsort(names->list, (size_t)names->count, sizeof(char *), by_name);
     return true;
 }
 
