@@ -27,6 +27,7 @@ void aux_put(struct loop *loop, struct aux aux)
 static void aux_pop(struct loop *loop)
 {
     free(loop->aux_list[loop->aux_first].digests);
+    loop->aux_list[loop->aux_first].digests = NULL;
     loop->aux_first = (loop->aux_first + 1) % AUX_MAX;
     loop->aux_count--;
     loop->aux_busy = false;

@@ -73,7 +73,8 @@ static size_t shared_bytes(const struct buf *a, const struct buf *b)
 
 static void count_shard(struct characters *sum, struct requests *requests)
 {
-    qsort(requests->texts, (size_t)requests->count, sizeof(*requests->texts), by_bytes);
+    if (requests->count)
+        qsort(requests->texts, (size_t)requests->count, sizeof(*requests->texts), by_bytes);
     for (int32_t i = 0; i < requests->count; i++) {
         const struct buf *text = &requests->texts[i];
         size_t shared = i ? shared_bytes(&requests->texts[i - 1], text) : 0;

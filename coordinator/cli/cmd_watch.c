@@ -96,8 +96,8 @@ static void put_run(struct buf *out, const struct rows *rows, int r, const int *
 static void widths_of(int widths[3], const struct rows *rows, int screen)
 {
     static const char *const columns[] = { "model", "task" };
+    widths[0] = widths[1] = 0;
     for (int c = 0; c < 2; c++) {
-        widths[c] = 0;
         for (int r = 0; r < rows_count(rows); r++) {
             int width = display_width(rows_text(rows, r, columns[c]));
             widths[c] = width > widths[c] ? width : widths[c];
