@@ -62,7 +62,11 @@ static bool write_slice(const struct planning *p, struct db *db, int64_t job, in
 bool job_plan(struct db *db, int64_t job, int32_t attempt, struct err *err)
 {
     AUTO(planning_end) struct planning p = { 0 };
-    if (!store_plan_begin(&p.stored, db, job, attempt, err) || !draw(&p, err))
+    if (!store_plan_begin(&p.stored, db, job, attempt, err))
+        return false;
+    if (!p.stored.plan)
+        return true;
+    if (!draw(&p, err))
         return false;
     for (int32_t first = 0; first < p.items_count; first += PLAN_SLICE)
         if (!write_slice(&p, db, job, attempt, first, err))

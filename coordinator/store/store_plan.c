@@ -49,6 +49,8 @@ bool store_plan_begin(struct store_plan *out, struct db *db, int64_t job, int32_
     int64_t version = 0;
     if (!db_call(&rows, db, "select plan_begin($1, $2) as plan", ARGS(I64(job), I64(attempt)), err))
         return false;
+    if (rows_null(rows, 0, "plan"))
+        return true;
     plan.plan = rows_i64(rows, 0, "plan");
     if (!read_draw(&plan, &version, db, err) ||
         !read_items(&plan.items, &plan.items_count, db, version, "e", err) ||

@@ -16,7 +16,8 @@ struct store_plan {
     int32_t items_count, pool_count;
 };
 
-/* Begins again from an empty plan. */
+/* Begins again from an empty plan; out->plan stays 0 when the plan is sealed already and the job
+ * thereby done. */
 bool store_plan_begin(struct store_plan *out, struct db *db, int64_t job, int32_t attempt,
                       struct err *err) MUST;
 void store_plan_free(struct store_plan *plan);

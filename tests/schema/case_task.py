@@ -180,6 +180,24 @@ def waiting_run_says_which_is_missing_model_or_class():
         k.hello("k1")
 
 
+def launch_while_a_plan_is_drawn_loses_no_run():
+    params = ['{"shots":0,"seed":98,"limit":3}']
+    first = launch([model()], params)
+    plan_id = root("select plan_id from run where campaign_id=%s", first)[0][0]
+    c, j1, at1 = job("plan", plan_id)
+    q(c, "select plan_begin(%s,%s)", j1, at1)
+    q(c, "select plan_write(%s,%s,0,%s,0,%s::int[])", j1, at1, [0, 1, 2], [])
+    second = launch([model()], params)  # asks for the plan again: the drawing one may miss its run
+    q(c, "select plan_seal(%s,%s)", j1, at1)
+    d, j2, at2 = job("plan", plan_id)
+    assert j2 != j1 and q(d, "select plan_begin(%s,%s)", j2, at2) == [(None,)]
+    assert root("select state from job where job_id=%s", j2) == [("done",)]
+    states = root("select distinct state from run where campaign_id in (%s,%s)", first, second)
+    assert states == [("running",)], states
+    c.close()
+    d.close()
+
+
 def plan_of_a_job_that_was_given_up_is_refused():
     m = model()
     campaign = launch([m], ['{"shots":0,"seed":99,"limit":3}'])

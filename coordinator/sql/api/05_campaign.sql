@@ -27,6 +27,9 @@ begin
       cross join unnest(p_model) m order by u.v, m;
     perform response_partition(k) from (select distinct run_id / 1000 as k from run
                                          where campaign_id = c order by 1) x;
+    -- A seal waits for these runs and starts them, or is waited for and seen below: never neither.
+    perform from plan where plan_id in (select plan_id from run where campaign_id = c)
+      order by plan_id for share;
     insert into job (kind, key)
     select distinct 'plan'::job_kind, l.plan_id from run r join plan l using (plan_id)
      where r.campaign_id = c and l.sealed_at is null on conflict do nothing;

@@ -1,12 +1,18 @@
 -- The plan job writes in slices of about 10,000 and seals; a killed one starts again from an empty plan.
 -- p_job and p_attempt fence it: a job that was given up cannot write into its successor's plan.
+-- Null: the plan was sealed since the job was asked for (a launch may ask again while it is being
+-- drawn); then the runs that came meanwhile are started and the job is done.
 create or replace function plan_begin(p_job bigint, p_attempt int) returns int language plpgsql
 security definer set search_path = koeval, pg_temp as $$
 declare
     l int := job_check(p_job, p_attempt);
 begin
     if exists (select from plan where plan_id = l and sealed_at is not null) then
-        raise exception 'plan % is sealed', l using errcode = 'KE004';
+        perform run_start(run_id) from (select run_id from run where plan_id = l and state = 'planned'
+                                         order by run_id) r;
+        perform job_finish(p_job, p_attempt);
+        notify koeval_work;
+        return null;
     end if;
     delete from plan_item where plan_id = l;
     return l;
