@@ -184,8 +184,7 @@ void items_done(struct core *core, const struct tx *tx, const struct answer *a)
 void claim_go(struct core *core, struct session *s)
 {
     int32_t most = s->shards < HELD_MAX ? s->shards : HELD_MAX, n = most - s->held_count;
-    if (s->state != SES_UP || s->busy || s->recheck || s->drain || n <= 0 ||
-        core->now_ms < s->dry_ms)
+    if (s->state != SES_UP || s->busy || s->recheck || s->drain || n <= 0)
         return;
     struct work *w = work_pick(core, s);
     struct tx *tx = w ? tx_new(core, TX_CLAIM) : NULL;
@@ -236,7 +235,7 @@ void claim_done(struct core *core, const struct tx *tx, const struct answer *a)
     /* Barred there, or revoked and not known here: it must not stand before the others at the next
      * look at the work too. */
     if (s && a->count == 0)
-        s->dry_ms = core->now_ms + 4 * core->conf.work_ms;
+        work_dry(core, s, tx->model);
     works_move(core, tx->model, tx->class, tx->count - a->count);
     if (a->count < tx->count)
         session_wants(core);

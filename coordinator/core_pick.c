@@ -4,6 +4,7 @@
 
 /* Switch models when what is left per agent is more than this many loads. */
 #define LOAD_WEIGHT 3
+#define DRY_WORKS   4 /* a dry model is asked for again after so many looks at the work */
 
 void works_heard(struct core *core, const struct answer *a)
 {
@@ -48,13 +49,35 @@ static int32_t resident_at(const struct session *s, int32_t model)
     return NONE;
 }
 
-static bool fits(const struct session *s, const struct work *w)
+void work_dry(const struct core *core, struct session *s, int32_t model)
+{
+    struct dry *oldest = &s->dry[0];
+    for (int32_t i = 1; i < DRY_MAX; i++)
+        if (s->dry[i].until_ms < oldest->until_ms)
+            oldest = &s->dry[i];
+    *oldest = (struct dry){ model, core->now_ms + DRY_WORKS * core->conf.work_ms };
+}
+
+/* Whoever found so many of them dry waits, or it would go around in them all day. */
+static bool is_dry(const struct core *core, const struct session *s, int32_t model)
+{
+    int32_t count = 0;
+    for (int32_t i = 0; i < DRY_MAX; i++) {
+        bool dry = core->now_ms < s->dry[i].until_ms;
+        if (dry && s->dry[i].model == model)
+            return true;
+        count += dry;
+    }
+    return count == DRY_MAX;
+}
+
+static bool fits(const struct core *core, const struct session *s, const struct work *w)
 {
     if (w->ready <= 0 || (w->class && w->class != s->class))
         return false;
     if (s->held_count && s->resident_count && w->model != s->resident[0])
         return false; /* what is fetched ahead is of the model at hand */
-    return session_has(s, w->model);
+    return session_has(s, w->model) && !is_dry(core, s, w->model);
 }
 
 /* What taking it saves, ms: all of it for the model that runs. */
@@ -74,7 +97,7 @@ struct work *work_pick(const struct core *core, const struct session *s)
     int64_t best_gain = 0;
     for (int32_t i = 0; i < core->works_count; i++) {
         struct work *w = &core->works[i];
-        if (!fits(s, w))
+        if (!fits(core, s, w))
             continue;
         int64_t g = gain(core, s, w);
         if (!best || w->priority > best->priority ||

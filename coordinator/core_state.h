@@ -20,6 +20,8 @@
 #define NONE  (-1)
 #define NEVER INT64_MIN
 
+#define DRY_MAX 4 /* dry models that a session remembers; with so many it asks for nothing */
+
 enum by { BY_ROUTE, BY_ID, BY_AGENT, BY_COUNT };
 
 struct held {
@@ -31,6 +33,13 @@ struct held {
     int32_t next, next_same; /* of the session, or free; with the same hash of shard */
 };
 
+/* A model of which a claim got nothing for this agent: what is ready of it may be barred to it for
+ * a minute, while another model's is not. */
+struct dry {
+    int32_t model;
+    int64_t until_ms;
+};
+
 struct session {
     enum { SES_FREE, SES_HELLO, SES_UP } state;
     uint64_t id, seq_in, seq_out, incarnation;
@@ -38,7 +47,7 @@ struct session {
     int32_t key, slot, class, agent, shards, unacked_bytes;
     int32_t body;          /* of its Hello: facts, for each time it is said to the database */
     int64_t beat, seen_ms; /* newest heartbeat; when anything was heard */
-    int64_t dry_ms;        /* its last claim got nothing: let others try until then */
+    struct dry dry[DRY_MAX];
     bool drain;
     int64_t drain_ms; /* when it was last told so */
     bool busy;        /* a HELLO or CLAIM of it is in flight, and only one may be */
@@ -149,6 +158,8 @@ void works_move(struct core *core, int32_t model, int32_t class, int32_t ready);
 /* Which work this session should take next, or NULL: highest priority; then the model it has; then
  * what is left per agent less what loading costs. */
 struct work *work_pick(const struct core *core, const struct session *s);
+/* A claim of the model got nothing: others may try it, this session other models, for a while. */
+void work_dry(const struct core *core, struct session *s, int32_t model);
 
 /* core_batch.c */
 void batches_init(struct core *core);

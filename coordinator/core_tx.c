@@ -121,7 +121,7 @@ static void tx_failed(struct core *core, const struct tx *tx)
         session_end(core, s, CODE_UNAUTHORISED);
     } else if (s && tx->kind == TX_CLAIM) {
         s->busy = false;
-        s->dry_ms = core->now_ms + 4 * core->conf.work_ms; /* as if it had got nothing */
+        work_dry(core, s, tx->model); /* as if it had got nothing */
         works_move(core, tx->model, tx->class, tx->count);
     }
 }

@@ -588,6 +588,44 @@ TEST(an_empty_claim_lets_others_try)
     CHECK(asked(TX_CLAIM));
 }
 
+/* Two agents that each lost a shard of the model they run would else wait a minute, while each
+ * could have what the other lost. */
+TEST(an_agent_whose_claim_was_empty_tries_other_models_at_once)
+{
+    lead();
+    join(1, 1);
+    struct work w[] = { { .model = 1, .ready = 1 }, { .model = 2, .ready = 1 } };
+    tick(core->conf.work_ms);
+    answer(TX_WORK, TX_OK, (struct answer){ .works = w, .count = 2 });
+    CHECK(asked(TX_CLAIM)->model == 1);
+    answer(TX_CLAIM, TX_OK, (struct answer){ 0 });
+    CHECK(asked(TX_CLAIM) && asked(TX_CLAIM)->model == 2);
+    answer(TX_CLAIM, TX_OK, (struct answer){ 0 });
+    CHECK(!asked(TX_CLAIM));
+}
+
+TEST(an_agent_that_found_four_models_dry_asks_for_nothing_for_a_while)
+{
+    static int32_t five[] = { 1, 2, 3, 4, 5 };
+    struct work w[5];
+    lead();
+    struct msg m = hello(2);
+    m.disk = five;
+    m.disk_count = 5;
+    hear(1, m);
+    answer(TX_HELLO, TX_OK, (struct answer){ .agent = 1, .class = 1 });
+    for (int32_t i = 0; i < 5; i++)
+        w[i] = (struct work){ .model = i + 1, .ready = 1 };
+    tick(core->conf.work_ms);
+    answer(TX_WORK, TX_OK, (struct answer){ .works = w, .count = 5 });
+    for (int32_t i = 0; i < 4; i++)
+        answer(TX_CLAIM, TX_OK, (struct answer){ 0 });
+    CHECK(!asked(TX_CLAIM));
+    tick(4 * core->conf.work_ms);
+    answer(TX_WORK, TX_OK, (struct answer){ .works = w, .count = 5 });
+    CHECK(asked(TX_CLAIM));
+}
+
 TEST(a_finished_shard_is_done_for_everybody_who_holds_it)
 {
     lead();
