@@ -3,24 +3,11 @@
  *     parity_encode DIR tokens SPECIAL              in: text ...
  *     parity_encode DIR pair BOS MAX_LENGTH         in: prompt, continuation, ...
  *
- * A text is its size (int32, this machine's order) and its bytes.  Out, per text or pair: a count
- * (int32) and so many ids; a pair's ids are followed by the verdict, the context's length and
- * whether it was truncated (three int32).  SPECIAL is 0 or 1, BOS is the number of enum pair_bos.
+ * Texts come as pairs.h says.  Out, per text or pair: a count (int32) and so many ids; a pair's ids
+ * are followed by the verdict, the context's length and whether it was truncated (three int32).
+ * SPECIAL is 0 or 1, BOS is the number of enum pair_bos.
  */
-#include "agent/text/pair.h"
-
-#include <stdio.h>
-
-static bool text_read(struct buf *out)
-{
-    int32_t size;
-    if (fread(&size, sizeof(size), 1, stdin) != 1)
-        return false;
-    buf_clear(out);
-    for (int32_t i = 0, c; i < size && (c = getchar()) != EOF; i++)
-        buf_put_char(out, (char)c);
-    return true;
-}
+#include "tests/parity/pairs.h"
 
 static void ids_write(const int32_t *ids, int32_t count)
 {
@@ -29,16 +16,11 @@ static void ids_write(const int32_t *ids, int32_t count)
         fwrite(ids, sizeof(*ids), (size_t)count, stdout);
 }
 
-static struct text text_in(const struct buf *buf)
-{
-    return (struct text){ buf_text(buf), buf->size };
-}
-
 static bool tokens_write(const struct tokenizer *tokenizer, bool special, struct err *err)
 {
     AUTO(buf_free) struct buf text = { 0 };
     AUTO(tokens_free) struct tokens tokens = { 0 };
-    while (text_read(&text)) {
+    while (text_read(&text, stdin)) {
         if (!tokenizer_encode(tokenizer, text_in(&text), special, &tokens, err))
             return false;
         ids_write(tokens.ids, tokens.count);
@@ -52,7 +34,7 @@ static bool pairs_write(const struct tokenizer *tokenizer, enum pair_bos bos, in
     AUTO(buf_free) struct buf prompt = { 0 };
     AUTO(buf_free) struct buf continuation = { 0 };
     AUTO(pair_free) struct pair pair = { 0 };
-    while (text_read(&prompt) && text_read(&continuation)) {
+    while (text_read(&prompt, stdin) && text_read(&continuation, stdin)) {
         enum pair_verdict verdict;
         if (!pair_encode(&pair, &verdict, tokenizer, text_in(&prompt), text_in(&continuation), bos,
                          max_length, err))
