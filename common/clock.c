@@ -14,4 +14,6 @@ int64_t clock_monotonic_us(void) { return clock_us(CLOCK_MONOTONIC); }
 
 int64_t clock_monotonic_ms(void) { return clock_us(CLOCK_MONOTONIC) / 1000; }
 
+int64_t clock_cpu_us(void) { return clock_us(CLOCK_PROCESS_CPUTIME_ID); }
+
 int64_t clock_wall_ms(void) { return clock_us(CLOCK_REALTIME) / 1000; }

@@ -6,6 +6,7 @@
 
 int64_t clock_monotonic_ms(void);
 int64_t clock_monotonic_us(void);
+int64_t clock_cpu_us(void);  /* of all threads of this process, for benchmarks */
 int64_t clock_wall_ms(void); /* since 1970, UTC */
 
 #endif

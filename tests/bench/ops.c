@@ -90,8 +90,8 @@ static void job_time(struct job *job, double seconds, const char *label)
         share[runs] = peak > 0 ? rate[runs] / peak : 0;
     }
     double middle = median(rate, runs);
-    printf("%s %6.1f GFLOP/s, %.2f of peak, %d runs, quartiles %.1f .. %.1f\n", label, middle,
-           median(share, runs), runs, rate[runs / 4], rate[runs * 3 / 4]);
+    printf("| %s | %.1f | %.1f to %.1f | %.2f |\n", label, middle, rate[runs / 4],
+           rate[runs * 3 / 4], median(share, runs));
     fflush(stdout);
 }
 
@@ -203,6 +203,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_ops: %s\n", err.text);
         return 1;
     }
+    printf("| op | GFLOP/s | quartiles | of the peak beside it |\n|---|---|---|---|\n");
     for (int type = F32; type <= BF16; type++) {
         dev_numerics(dev, (enum dtype)type, MODE_HF);
         if (argc == 6)

@@ -224,10 +224,10 @@ int main(int argc, char **argv)
             i + 1, raw[i], fenced[i], ratio[i], ms);
         fflush(stdout);
     }
-    printf("median of %d rounds, %d connections, %d rows a flush: insert %.0f, response_ingest "
-           "%.0f rows/s, "
-           "ratio %.2f, worst flush %.0f ms\n",
-           rounds, connections, b.rows, median(raw, rounds), median(fenced, rounds),
-           median(ratio, rounds), worst);
+    printf("| connections x rows a flush | bare insert rows/s | response_ingest rows/s | ratio | "
+           "worst "
+           "flush ms |\n|---|---|---|---|---|\n");
+    printf("| %d x %d | %.0f | %.0f | %.2f | %.0f |\n", connections, b.rows, median(raw, rounds),
+           median(fenced, rounds), median(ratio, rounds), worst);
     return 0;
 }
