@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Writes golden.json: what transformers says of tiny random models.  Needs PyPI; the test does not.
 
-    make.py [--venv DIR] [--demo DIR]   the venv (default: build/golden-venv) is made where it does
-                                        not exist; --demo: a folder of model folders to add
+    make.py [--venv DIR] [--demo DIR] [--spread]
+        the venv (default: build/golden-venv) is made where it does not exist; --demo: a folder of
+        model folders to add; --spread: writes nothing, prints how far transformers' own ways of
+        attention are from each other in bf16
 
 Weights come from the generator of tests/fixtures/random_model.py, so that tests/random_model.h makes
 the same bytes in C; a checksum of them is in golden.json.  Log-probs are log_softmax in fp32 of the
@@ -51,7 +53,10 @@ CASES = {
         **BASE, **QWEN2, "use_sliding_window": True, "sliding_window": 6,
         "layer_types": ["sliding_attention", "full_attention"]},
 }
-RUNS = {"fp32": "float32", "bf16": "bfloat16", "f16": "float16"}
+# "paged" is our attention in torch: it differs from sdpa by the maximum that P is rounded against.
+RUNS = {"fp32": ("float32", "sdpa"), "bf16": ("bfloat16", "sdpa"), "f16": ("float16", "sdpa"),
+        "bf16 paged": ("bfloat16", "paged")}
+PAGE = 64
 
 
 def generator():
@@ -120,23 +125,85 @@ def log_probs(model, request):
     return [float("%.9g" % x) for x in torch.log_softmax(logits, -1).gather(1, asked)[:, 0]]
 
 
-def runs_add(out, folder):
-    """The folder's checksum and its log-probs in every dtype."""
+def paged(page):
+    """Attention that takes keys `page` at a time: P = e^(score - maximum so far), rounded to T."""
     import torch
-    from transformers import AutoModelForCausalLM
+
+    def attend(module, query, key, value, _mask, scaling=None, sliding_window=None, **_):
+        n, d = query.shape[-2:]
+        key, value = (x.repeat_interleave(query.shape[1] // key.shape[1], 1).float()
+                      for x in (key, value))
+        at = torch.arange(n)
+        seen = at[None, :] <= at[:, None]
+        if sliding_window:
+            seen &= at[None, :] > at[:, None] - sliding_window
+        score = (query.float() @ key.transpose(2, 3)) * (scaling or d ** -0.5)
+        score = score.masked_fill(~seen, -math.inf)
+        top = torch.full_like(score[..., :1], -math.inf)
+        total, out = torch.zeros_like(top), torch.zeros_like(query, dtype=torch.float32)
+        for first in range(0, n, page):
+            part = score[..., first:first + page]
+            old, top = top, torch.maximum(top, part.amax(-1, keepdim=True))
+            base = top.masked_fill(top == -math.inf, 0)
+            keep, p = torch.exp(old - base), torch.exp(part - base)
+            total = total * keep + p.sum(-1, keepdim=True)
+            out = out * keep + p.to(query.dtype).float() @ value[:, :, first:first + page]
+        return (out / total).to(query.dtype).transpose(1, 2).contiguous(), None
+    return attend
+
+
+def attention_prepare():
     from transformers.integrations import sdpa_attention
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
     # On a CPU, grouped heads without a mask would take torch's unfused attention, which rounds the
     # scores; the fused one, which a GPU takes too, does not.
     sdpa_attention.use_gqa_in_sdpa = lambda *_: False
+    ALL_ATTENTION_FUNCTIONS.register("paged", paged(PAGE))
+    ALL_ATTENTION_FUNCTIONS.register("whole rows", paged(1 << 30))
+
+
+def log_probs_all(folder, asked, dtype, attention, backend=None):
+    import torch
+    from contextlib import nullcontext
+    from transformers import AutoModelForCausalLM
+    attention_prepare()
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, torch_dtype=getattr(torch, dtype), attn_implementation=attention).eval()
+    with torch.nn.attention.sdpa_kernel(backend) if backend else nullcontext():
+        return [log_probs(model, r) for r in asked]
+
+
+def runs_add(out, folder):
+    """The folder's checksum and its log-probs in every dtype."""
     out["fnv"] = fnv(os.path.join(folder, "model.safetensors"))
-    for run, dtype in RUNS.items():
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, torch_dtype=getattr(torch, dtype), attn_implementation="sdpa").eval()
-        out[run] = [log_probs(model, r) for r in out["requests"]]
+    for run, (dtype, attention) in RUNS.items():
+        out[run] = log_probs_all(folder, out["requests"], dtype, attention)
     return out
 
 
-def case_make(random_model, name, config, seed):
+def distance(name, asked, one, other):
+    """The greatest and the mean difference, of paths of one page and of longer ones."""
+    text = []
+    for longer in (False, True):
+        d = [abs(x - y) for r, a, b in zip(asked, one, other) for x, y in zip(a, b)
+             if (len(r["tokens"]) - 1 > PAGE) == longer]
+        text.append("%.4f %.5f" % (max(d), sum(d) / len(d)))
+    print("    sdpa and %-12s up to a page %s, past it %s" % (name, *text))
+
+
+def spread_print(out, folder):
+    import torch
+    asked, dtype = out["requests"], "bfloat16"
+    math_only = torch.nn.attention.SDPBackend.MATH
+    print(out["name"])
+    for name, attention, backend in (("whole rows", "whole rows", None), ("pages of 64", "paged", None),
+                                     ("eager", "eager", None), ("sdpa unfused", "sdpa", math_only)):
+        distance(name, asked, log_probs_all(folder, asked, dtype, "sdpa"),
+                 log_probs_all(folder, asked, dtype, attention, backend))
+    return out
+
+
+def case_make(random_model, name, config, seed, then):
     import numpy
     out = {"name": name, "seed": seed, "config": config,
            "requests": requests(numpy.random.default_rng(seed), config["vocab_size"])}
@@ -146,22 +213,23 @@ def case_make(random_model, name, config, seed):
             json.dump(config, f)
         random_model.write_weights(os.path.join(folder, "model.safetensors"), config, "f32", seed,
                                    None)
-        return runs_add(out, folder)
+        return then(out, folder)
 
 
-def demo_make(folder):
+def demo_make(folder, then):
     """A real model that is found by its name where the test runs."""
     import numpy
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as f:
         vocab = json.load(f)["vocab_size"]
-    return runs_add({"name": os.path.basename(folder), "folder": True,
-                     "requests": requests(numpy.random.default_rng(7), vocab)}, folder)
+    return then({"name": os.path.basename(folder), "folder": True,
+                 "requests": requests(numpy.random.default_rng(7), vocab)}, folder)
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--venv", default=os.path.join(ROOT, "build", "golden-venv"))
     p.add_argument("--demo")
+    p.add_argument("--spread", action="store_true")
     p.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     a = p.parse_args()
     python = os.path.join(a.venv, "bin", "python")
@@ -170,11 +238,13 @@ def main():
             subprocess.check_call([sys.executable, "-m", "venv", a.venv])
             subprocess.check_call([python, "-m", "pip", "install", "-q", *PINNED])
         return subprocess.call([python, os.path.abspath(__file__), "--inside", *sys.argv[1:]])
-    random_model = generator()
-    cases = [case_make(random_model, name, CASES[name], seed + 1)
+    random_model, then = generator(), spread_print if a.spread else runs_add
+    cases = [case_make(random_model, name, CASES[name], seed + 1, then)
              for seed, name in enumerate(CASES)]
     for name in sorted(os.listdir(a.demo)) if a.demo else []:
-        cases.append(demo_make(os.path.join(a.demo, name)))
+        cases.append(demo_make(os.path.join(a.demo, name), then))
+    if a.spread:
+        return 0
     with open(os.path.join(HERE, "golden.json"), "w", encoding="utf-8") as f:
         f.write('{"made_with": %s,\n"cases": [\n' % json.dumps(PINNED))
         f.write(",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "\n]}\n")
