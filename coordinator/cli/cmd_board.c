@@ -1,5 +1,5 @@
 /* cmd_board.c - boards: what is averaged, waiting for an edition.  The leaderboard itself is
- * cmd_board_show.c.
+ * cmd_board_show.c, its past cmd_board_past.c.
  *
  * A board is data: a YAML file that names tasks or groups, the metric of each, its category and
  * weight.  An average is tasks -> category -> board: a category is the weighted mean of its tasks,
@@ -46,14 +46,7 @@ bool no_such_board(struct cli *cli, struct db *db, struct err *err)
 
 #define WAIT_POLL_MS 1000
 
-/* What stands between the board and an edition that shows everything measured so far. */
-struct pending {
-    int64_t due;    /* models whose runs are scored or ranked now */
-    int64_t failed; /* jobs that were given up */
-    bool fresh;     /* published and not stale */
-};
-
-static bool pending_read(struct pending *out, struct db *db, const char *board, struct err *err)
+bool board_pending(struct pending *out, struct db *db, const char *board, struct err *err)
 {
     AUTO(rows_free) struct rows *rows = NULL;
     if (!db_call(&rows, db,
@@ -84,7 +77,7 @@ static bool board_wait(struct cli *cli, struct err *err)
     if (!cli_db(&db, cli, err) || !db_listen(db, "koeval_board", err))
         return false;
     for (;;) {
-        if (!pending_read(&p, db, board, err))
+        if (!board_pending(&p, db, board, err))
             return false;
         if (p.due < 0)
             return no_such_board(cli, db, err);
@@ -118,7 +111,7 @@ static const struct list_column defined_columns[] = {
     { "scorer", NULL, LIST_TEXT },
 };
 
-static bool own_scorer(int64_t *out, struct db *db, struct err *err)
+bool board_scorer(int64_t *out, struct db *db, struct err *err)
 {
     AUTO(rows_free) struct rows *rows = NULL;
     uint8_t digest[32];
@@ -137,7 +130,7 @@ static bool board_define(struct cli *cli, struct err *err)
     AUTO(rows_free) struct rows *rows = NULL;
     AUTO(board_file_free) struct board_file file = { 0 };
     if (!board_file_read(&file, cli_arg(cli, 0), err) || !cli_db(&db, cli, err) ||
-        !own_scorer(&scorer, db, err))
+        !board_scorer(&scorer, db, err))
         return false;
     if (!db_call(NULL, db, "select board_define($1, $2::jsonb, $3)",
                  ARGS(TEXT(file.name), TEXT(file.definition), I64(scorer)), err))
@@ -146,26 +139,6 @@ static bool board_define(struct cli *cli, struct err *err)
                  err))
         return false;
     list_print_one(cli, rows, 0, defined_columns, COUNT(defined_columns));
-    return true;
-}
-
-static bool board_rescore(struct cli *cli, struct err *err)
-{
-    struct db *db;
-    int64_t scorer;
-    AUTO(rows_free) struct rows *known = NULL, *rows = NULL;
-    if (!cli_db(&db, cli, err) || !own_scorer(&scorer, db, err) ||
-        !db_call(&known, db, "select board_id from board_list where board = $1",
-                 ARGS(TEXT(cli_arg(cli, 0))), err))
-        return false;
-    if (!rows_count(known))
-        return no_such_board(cli, db, err);
-    if (!db_call(&rows, db, "select board_rescore($1, $2) as missing",
-                 ARGS(I64(rows_i64(known, 0, "board_id")), I64(scorer)), err))
-        return false;
-    cli_field_text(cli, "scorer", SCORER_NAME);
-    cli_field_i64(cli, "version", SCORER_VERSION);
-    cli_field_i64(cli, "scores_missing", rows_i64(rows, 0, "missing"));
     return true;
 }
 
@@ -203,12 +176,39 @@ const struct command board_commands[] = {
       .args_min = 1,
       .args_max = 1,
       .run = board_wait },
+    { .words = "board history",
+      .role = ROLE_OPERATOR,
+      .usage = "NAME [--limit N]",
+      .help = "its editions: when each was shown, who led, which scorer",
+      .options = history_options,
+      .args_min = 1,
+      .args_max = 1,
+      .run = board_history },
+    { .words = "board diff",
+      .role = ROLE_OPERATOR,
+      .usage = "NAME [FROM [TO]]",
+      .help = "ranks and scores of two editions side by side",
+      .more = "Editions are numbers of `koeval board history`; without them the last two.",
+      .args_min = 1,
+      .args_max = 3,
+      .run = board_diff },
     { .words = "board rescore",
       .role = ROLE_ADMIN,
-      .usage = "NAME",
+      .usage = "NAME [--wait] [--timeout S]",
       .help = "move a board to this program's scorer, when all its scores are there",
+      .more = "No model runs again: answers are judged anew. Until every score is there the board\n"
+              "stays as it is. --wait waits for scores and edition, then shows the ranks before\n"
+              "and after; `koeval board rollback` goes back.",
+      .options = rescore_options,
       .args_min = 1,
       .args_max = 1,
       .run = board_rescore },
+    { .words = "board rollback",
+      .role = ROLE_ADMIN,
+      .usage = "NAME EDITION",
+      .help = "show an older edition again, under a new number",
+      .args_min = 2,
+      .args_max = 2,
+      .run = board_rollback },
     { 0 },
 };

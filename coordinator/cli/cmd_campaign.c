@@ -1,4 +1,4 @@
-/* cmd_campaign.c - campaigns: what was ordered, how far it is, stopping it.  Launching is
+/* cmd_campaign.c - campaigns: what was ordered, how far it is, stopping it, going on.  Launching is
  * cmd_launch.c, watching cmd_watch.c. */
 #include <string.h>
 
@@ -111,6 +111,20 @@ static bool campaign_resume(struct cli *cli, struct err *err)
     return order(cli, "select campaign_resume($1)", "running", err);
 }
 
+static bool campaign_retry(struct cli *cli, struct err *err)
+{
+    struct db *db;
+    int64_t id;
+    AUTO(rows_free) struct rows *rows = NULL;
+    if (!cli_db(&db, cli, err) || !campaign_id(&id, cli, db, cli_arg(cli, 0), err) ||
+        !db_call(&rows, db, "select * from campaign_retry($1)", ARGS(I64(id)), err))
+        return false;
+    cli_field_i64(cli, "runs_opened", rows_i64(rows, 0, "runs"));
+    cli_field_i64(cli, "shards_opened", rows_i64(rows, 0, "shards"));
+    cli_field_i64(cli, "jobs_queued", rows_i64(rows, 0, "jobs"));
+    return true;
+}
+
 static const struct option cancel_options[] = {
     { OPTION_TEXT, "reason", "TEXT", "by order", "why; kept with the runs" },
     { OPTION_END, NULL, NULL, NULL, NULL },
@@ -172,5 +186,13 @@ const struct command campaign_commands[] = {
       .args_min = 1,
       .args_max = 1,
       .run = campaign_resume },
+    { .words = "campaign retry",
+      .role = ROLE_OPERATOR,
+      .usage = "NAME",
+      .help = "ask again for everything that was given up: items, shards, jobs",
+      .more = "When the cause is mended. Nothing to retry is no error: the counts are 0.",
+      .args_min = 1,
+      .args_max = 1,
+      .run = campaign_retry },
     { 0 },
 };

@@ -50,7 +50,7 @@ static bool node_show(struct cli *cli, struct err *err)
     return list_age(cli, db, err);
 }
 
-/* Both orders take a node and answer with how many agents they moved. */
+/* The orders take a node and answer with how many agents they moved. */
 static bool order(struct cli *cli, const char *sql, const char *why, const char *done,
                   struct err *err)
 {
@@ -76,6 +76,24 @@ static bool node_drain(struct cli *cli, struct err *err)
     return order(cli, "select node_drain($1, $2) as n", why, "agents_drained", err);
 }
 
+static bool node_quarantine(struct cli *cli, struct err *err)
+{
+    struct db *db;
+    AUTO(rows_free) struct rows *rows = NULL;
+    const char *why = cli_text(cli, "reason"), *node = cli_arg(cli, 0);
+    if (!why || !*why)
+        return cli_usage(cli, err, "a quarantine needs --reason: whoever mends the node reads it");
+    if (!cli_db(&db, cli, err))
+        return false;
+    if (!db_call(&rows, db, "select * from node_quarantine($1, $2)", ARGS(TEXT(node), TEXT(why)),
+                 err))
+        return !strcmp(db_sqlstate(db), "KE005") ? no_such_node(cli, db, err) : false;
+    cli_field_text(cli, "node", node);
+    cli_field_i64(cli, "agents_quarantined", rows_i64(rows, 0, "agents"));
+    cli_field_i64(cli, "leases_ended", rows_i64(rows, 0, "leases"));
+    return true;
+}
+
 static bool node_resume(struct cli *cli, struct err *err)
 {
     return order(cli, "select node_resume($1) as n", NULL, "agents_resumed", err);
@@ -92,7 +110,7 @@ const struct command node_commands[] = {
       .help = "agents: state, model, rate, memory, when last heard",
       .more =
           "States: idle, busy, draining (finishes what it holds), drained, suspect (silent for\n"
-          "20 s), lost (silent for 60 s; its work is given to others), revoked.",
+          "20 s), lost (silent for 60 s; its work is given to others), quarantined, revoked.",
       .run = node_list },
     { .words = "node show",
       .role = ROLE_OPERATOR,
@@ -109,10 +127,20 @@ const struct command node_commands[] = {
       .args_min = 1,
       .args_max = 1,
       .run = node_drain },
+    { .words = "node quarantine",
+      .role = ROLE_OPERATOR,
+      .usage = "NODE --reason TEXT",
+      .help = "store nothing more that it says; what it holds goes to others",
+      .more = "For a machine that is not trusted, until `koeval node resume`. What it answered\n"
+              "before stays: `koeval run void` or `run restart` where that must not count.",
+      .options = drain_options,
+      .args_min = 1,
+      .args_max = 1,
+      .run = node_quarantine },
     { .words = "node resume",
       .role = ROLE_OPERATOR,
       .usage = "NODE",
-      .help = "give it work again",
+      .help = "give it work again, after a drain or a quarantine",
       .args_min = 1,
       .args_max = 1,
       .run = node_resume },

@@ -126,13 +126,21 @@ static bool run_show(struct cli *cli, struct err *err)
            list_age(cli, db, err);
 }
 
+static bool run_known(struct cli *cli, struct db *db, int64_t run, struct err *err)
+{
+    AUTO(rows_free) struct rows *rows = NULL;
+    if (!db_call(&rows, db, "select 1 as one from run_list where run_id = $1", ARGS(I64(run)), err))
+        return false;
+    return rows_count(rows) || no_such_run(cli, db, err);
+}
+
 static bool order(struct cli *cli, const char *sql, const char *why, const char *label,
                   struct err *err)
 {
     struct db *db;
     int64_t run;
     AUTO(rows_free) struct rows *rows = NULL;
-    if (!run_number(&run, cli, err) || !cli_db(&db, cli, err))
+    if (!run_number(&run, cli, err) || !cli_db(&db, cli, err) || !run_known(cli, db, run, err))
         return false;
     bool ok = why ? db_call(&rows, db, sql, ARGS(I64(run), TEXT(why)), err)
                   : db_call(&rows, db, sql, ARGS(I64(run)), err);

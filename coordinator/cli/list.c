@@ -15,7 +15,7 @@ static const struct {
     { "paused", CELL_WARN },   { "suspect", CELL_WARN },    { "waiting", CELL_WARN },
     { "overdue", CELL_WARN },  { "incomplete", CELL_WARN }, { "erred", CELL_BAD },
     { "failed", CELL_BAD },    { "lost", CELL_BAD },        { "revoked", CELL_BAD },
-    { "cancelled", CELL_DIM }, { "withdrawn", CELL_DIM },
+    { "cancelled", CELL_DIM }, { "withdrawn", CELL_DIM },   { "quarantined", CELL_BAD },
 };
 
 enum cell_style state_style(const char *state)

@@ -14,9 +14,9 @@ COORDINATOR = """coordinator_lead coordinator_beat coordinator_depose agent_hell
     plan_write plan_seal scorer_add run_scorers score_begin score_items score_write schema_check
     task_newest"""
 OPERATOR = """task_import item_import task_seal task_group_import task_publish_n model_add
-    campaign_launch campaign_tasks campaign_estimate campaign_pause campaign_resume campaign_cancel
+    campaign_launch campaign_tasks campaign_estimate campaign_pause campaign_resume campaign_retry campaign_cancel
     campaign_priority run_cancel
-    run_retry run_restart run_void scorer_add board_define job_retry node_drain node_resume board_at
+    run_retry run_restart run_void scorer_add board_define job_retry node_drain node_quarantine node_resume board_at
     schema_check task_newest"""
 CALLS = {
     "coordinator": COORDINATOR,

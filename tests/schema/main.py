@@ -6,7 +6,7 @@ import time
 
 from world import *
 
-MODULES = ("gate", "lease", "ingest", "storm", "task", "board", "role", "command")
+MODULES = ("gate", "lease", "ingest", "storm", "task", "board", "order", "role", "command")
 
 
 def prepare():

@@ -115,7 +115,7 @@ begin
     perform gate_close();
     update campaign set state = 'paused' where campaign_id = p_campaign and state = 'active';
     if not found then
-        raise exception 'campaign % is not active', p_campaign using errcode = 'KE009';
+        perform campaign_refuse(p_campaign, 'paused');
     end if;
     perform command_log('campaign_pause', jsonb_build_object('campaign', p_campaign));
     notify koeval_work;
@@ -126,9 +126,54 @@ security definer set search_path = koeval, pg_temp as $$
 begin
     update campaign set state = 'active' where campaign_id = p_campaign and state = 'paused';
     if not found then
-        raise exception 'campaign % is not paused', p_campaign using errcode = 'KE009';
+        perform campaign_refuse(p_campaign, 'resumed');
     end if;
     perform command_log('campaign_resume', jsonb_build_object('campaign', p_campaign));
+    notify koeval_work;
+end $$;
+
+-- Why an order does not fit: by name, for whoever gave it.
+create or replace function campaign_refuse(p_campaign int, p_order text) returns void language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+declare
+    c campaign;
+begin
+    select * into c from campaign where campaign_id = p_campaign;
+    if not found then
+        raise exception 'no campaign %', p_campaign using errcode = 'KE005';
+    end if;
+    raise exception 'campaign % is % and cannot be %', c.name, c.state, p_order using errcode = 'KE009';
+end $$;
+
+-- Whatever of a campaign was given up is asked for again: items and shards of its runs, and the plan and
+-- score jobs that no later one has taken the place of. Nothing to do is no error.
+create or replace function campaign_retry(p_campaign int, out runs int, out shards int, out jobs int)
+language plpgsql security definer set search_path = koeval, pg_temp as $$
+declare
+    j bigint;
+begin
+    perform gate_close();
+    if exists (select from campaign where campaign_id = p_campaign and state = 'cancelled') then
+        perform campaign_refuse(p_campaign, 'retried');
+    end if;
+    select count(*), coalesce(sum(run_retry(run_id)), 0) into runs, shards
+      from (select run_id from run r
+             where campaign_id = p_campaign
+               and (r.state = 'erred'
+                    or (r.state = 'running'
+                        and exists (select from shard s where s.run_id = r.run_id
+                                       and (s.state = 'error' or s.n_error > 0))))
+             order by run_id) x;
+    jobs := 0;
+    for j in select max(x.job_id)
+               from run r join job x on (x.kind, x.key) in (('plan', r.plan_id), ('score', r.run_id))
+              where r.campaign_id = p_campaign and r.state <> 'cancelled'
+              group by x.kind, x.key
+             having (array_agg(x.state order by x.job_id desc))[1] = 'failed' order by 1 loop
+        perform job_retry(j);
+        jobs := jobs + 1;
+    end loop;
+    perform command_log('campaign_retry', jsonb_build_object('campaign', p_campaign));
     notify koeval_work;
 end $$;
 

@@ -28,6 +28,7 @@ language sql immutable set search_path = koeval, pg_temp as $$
 $$;
 
 -- Why a batch is not taken, or null. Late batches are welcome: any lease that was really granted will do.
+-- p_revoked: since when its key is revoked or its node in quarantine; null: neither.
 create or replace function batch_refusal(p_lease lease, p_run run, p_revoked timestamptz, p_want int,
     p_class int) returns text language sql immutable as $$
     select case when p_lease.shard_id is null then 'no such lease'
@@ -70,7 +71,9 @@ begin
     -- Also what keeps two connections with overlapping batches from deadlocking in the unique index.
     perform from shard s where s.shard_id = any (p_shard) order by s.shard_id for no key update;
 
-    select array_agg(batch_refusal(l, rn, k.revoked_at, s.class_id, b.class) order by b.no) into why
+    select array_agg(batch_refusal(l, rn, coalesce(k.revoked_at, case when a.intent = 'quarantine'
+                                                                      then a.intent_at end),
+                                   s.class_id, b.class) order by b.no) into why
       from unnest(p_agent, p_shard, p_lease_epoch, p_class) with ordinality b(agent, shard, epoch, class, no)
       left join lease l on l.shard_id = b.shard and l.lease_epoch = b.epoch and l.agent_id = b.agent
       left join shard s on s.shard_id = l.shard_id left join run rn on rn.run_id = s.run_id

@@ -228,6 +228,7 @@ create or replace function board_rescore(p_board int, p_scorer int) returns int 
 security definer set search_path = koeval, pg_temp as $$
 declare
     missing int;
+    again boolean;
 begin
     select count(*) into missing from board_input(p_board) i
      where not exists (select from score s where s.run_id = i.run_id and s.scorer_id = p_scorer
@@ -237,9 +238,17 @@ begin
         perform board_touch(p_board);
         perform command_log('board_rescore', jsonb_build_object('board', p_board, 'scorer', p_scorer));
     else
-        update board set next_scorer_id = p_scorer where board_id = p_board;
+        -- A job that runs when this is first said may have missed it; asked again, it has not.
+        update board set next_scorer_id = p_scorer where board_id = p_board
+           and next_scorer_id is distinct from p_scorer;
+        again := not found;
         insert into job (kind, key)
-        select distinct 'score'::job_kind, run_id from board_input(p_board) on conflict do nothing;
+        select distinct 'score'::job_kind, i.run_id from board_input(p_board) i
+         where not exists (select from score s where s.run_id = i.run_id and s.scorer_id = p_scorer
+                              and s.metric = i.metric and s.filter = i.filter)
+           and not (again and exists (select from job j where j.kind = 'score' and j.key = i.run_id
+                                         and j.state = 'running'))
+        on conflict do nothing;
     end if;
     notify koeval_work;
     return missing;

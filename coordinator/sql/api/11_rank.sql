@@ -103,7 +103,10 @@ begin
     values (bd.board_id, p_dirty, p_code,
             sha256(convert_to(coalesce((select string_agg(x::text, ',' order by x)
                                           from unnest(p_score_id) x), ''), 'UTF8')),
-            p_seed, p_boot, bd.scorer_id, board_snapshot(bd.board_id))
+            p_seed, p_boot,
+            -- of what was read: the board may have moved to another scorer meanwhile, and is stale then
+            coalesce((select max(scorer_id) from score where score_id = any (p_score_id)), bd.scorer_id),
+            board_snapshot(bd.board_id))
     returning snapshot_id into snap;
     perform rank_rows(snap, bd.board_id, p_score_id);
     insert into ranking.row (snapshot_id, model_id, model_name, rank, rank_lo, rank_hi, tie_group, score,
@@ -177,6 +180,6 @@ begin
         raise exception 'model % is unknown or withdrawn already', p_model using errcode = 'KE005';
     end if;
     perform board_touch(board_id) from (select board_id from board order by board_id) b;
-    perform command_log('model_withdraw', jsonb_build_object('model', p_model));
+    perform command_log('model_withdraw', jsonb_build_object('model', p_model, 'why', p_why));
     notify koeval_work;
 end $$;

@@ -10,11 +10,33 @@ begin
     perform node_check(p_node);
     update agent set intent = 'drain', intent_why = p_why, intent_by = session_user,
            intent_at = clock_timestamp()
-     where key_id in (select key_id from agent_key where node = p_node) and intent <> 'drain';
+     where key_id in (select key_id from agent_key where node = p_node) and intent = 'active';
     get diagnostics n = row_count;
     perform command_log('node_drain', jsonb_build_object('node', p_node, 'why', p_why));
     notify koeval_work;
     return n;
+end $$;
+
+-- A machine that is not trusted: what it holds goes to others without blame, and from this commit on
+-- nothing that it says is stored, whatever lease it names, until it is resumed. What it answered before
+-- stays; whether that counts is for run_void and run_restart.
+create or replace function node_quarantine(p_node text, p_why text, out agents int, out leases int)
+language plpgsql security definer set search_path = koeval, pg_temp as $$
+begin
+    if coalesce(p_why, '') = '' then
+        raise exception 'a quarantine needs a reason' using errcode = 'KE004';
+    end if;
+    perform node_check(p_node);
+    perform gate_close();  -- in-flight batches end first, later ones see the intent
+    update agent set intent = 'quarantine', intent_why = p_why, intent_by = session_user,
+           intent_at = clock_timestamp()
+     where key_id in (select key_id from agent_key where node = p_node) and intent <> 'quarantine';
+    get diagnostics agents = row_count;
+    leases := shard_release(array(select shard_id from shard join agent on agent_id = lease_agent
+                                    join agent_key using (key_id)
+                                   where node = p_node and state = 'leased'), 'revoked');
+    perform command_log('node_quarantine', jsonb_build_object('node', p_node, 'why', p_why));
+    notify koeval_work;
 end $$;
 
 create or replace function node_resume(p_node text) returns int language plpgsql

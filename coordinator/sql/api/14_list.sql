@@ -40,6 +40,7 @@ with a as (
 select a.node, a.slot, a.agent_id,
        case when a.revoked_at is not null then 'revoked'
             when silent > interval '60 s' then 'lost'
+            when intent = 'quarantine' then 'quarantined'
             when intent <> 'active' then case when leases > 0 then 'draining' else 'drained' end
             when silent > interval '20 s' then 'suspect'
             when leases > 0 then 'busy' else 'idle' end as state,
@@ -55,8 +56,8 @@ select pg_temp.describe('koeval.node_list', 'One row per agent that ever said he
     'node', 'Node of its key.',
     'slot', 'Its slot on the node.',
     'agent_id', 'Its number.',
-    'state', 'idle, busy, draining (holds leases yet), drained, suspect (silent for 20 s), lost (60 s), revoked.',
-    'reason', 'Why it is drained or revoked.',
+    'state', 'idle, busy, draining (holds leases yet), drained, quarantined, suspect (silent for 20 s), lost (60 s), revoked.',
+    'reason', 'Why it is drained, quarantined or revoked.',
     'by', 'Who ordered that.',
     'since', 'When.',
     'model', 'Resident model, as it last said.',
@@ -340,6 +341,110 @@ select pg_temp.describe('koeval.board_list', 'Boards, published or not.',
     'models', 'Models that it ranks.',
     'scorer', 'Scorer of the board.',
     'next_scorer', 'Scorer that is being prepared; null: none.');
+
+-- What a board has shown, published to readers or not: for operators, who compare editions.
+create or replace view koeval.edition_list as
+select b.name as board, p.seq, p.at, lead(p.at) over (partition by p.board_id order by p.seq) as until,
+       p.snapshot_id, s.made_at, o.name || ' ' || o.version as scorer, s.code_version, s.definition,
+       (select count(*) from ranking.row r where r.snapshot_id = p.snapshot_id)::int as models,
+       (select string_agg(case when m.withdrawn_at is null then r.model_name else 'withdrawn' end, ', '
+                          order by r.model_name)
+          from ranking.row r join koeval.model m using (model_id)
+         where r.snapshot_id = p.snapshot_id and r.rank = 1) as leader,
+       exists (select from ranking.publication e where e.board_id = p.board_id and e.seq < p.seq
+                  and e.snapshot_id = p.snapshot_id) as is_rollback
+  from ranking.publication p join koeval.board b using (board_id)
+  join ranking.snapshot s using (snapshot_id) join koeval.scorer o on o.scorer_id = s.scorer_id;
+
+select pg_temp.describe('koeval.edition_list', 'One row per edition: whatever a board has shown.',
+    'board', 'Name of the board.',
+    'seq', 'Number of the edition.',
+    'at', 'From when it was shown.',
+    'until', 'Until when; null: it is shown now.',
+    'snapshot_id', 'The snapshot that it showed.',
+    'made_at', 'When that was computed.',
+    'scorer', 'Name and version of its scorer.',
+    'code_version', 'Version of the program that ranked.',
+    'definition', 'Tasks and weights as they were.',
+    'models', 'Models that it ranked.',
+    'leader', 'Who had rank 1; withdrawn where it was taken back.',
+    'is_rollback', 'An older snapshot, shown again by order.');
+
+create or replace view koeval.place_list as
+select b.name as board, p.seq, r.model_id,
+       case when m.withdrawn_at is null then r.model_name else 'withdrawn' end as model, r.rank, r.rank_lo,
+       r.rank_hi, r.tie_group, round(r.score::numeric, 2) as score, round(r.stderr::numeric, 2) as stderr
+  from ranking.publication p join koeval.board b using (board_id)
+  join ranking.row r using (snapshot_id) join koeval.model m using (model_id);
+
+select pg_temp.describe('koeval.place_list', 'Who stood where: one row per edition and model.',
+    'board', 'Name of the board.',
+    'seq', 'Number of the edition.',
+    'model_id', 'Number of the model.',
+    'model', 'Its name; withdrawn where it was taken back.',
+    'rank', 'Place by score, 1 is best.',
+    'rank_lo', 'Best place that the bootstrap leaves open.',
+    'rank_hi', 'Worst place that the bootstrap leaves open.',
+    'tie_group', 'Equal number: not told apart by the data.',
+    'score', '0 to 100, two digits.',
+    'stderr', 'Its standard error.');
+
+-- What happened, from the rows that say so: nothing writes a log of events beside the truth. key names an
+-- event once and for all, so that a reader who looks again knows what it has seen.
+create or replace view koeval.event_list as
+select o.at, 'I' as level, replace(o.verb, '_', '.') as event,
+       coalesce(o.args ->> 'node', o.args ->> 'holder', c.name, b.name, m.name,
+                case when o.args ? 'run' then 'run ' || (o.args ->> 'run') end,
+                case when o.args ? 'job' then 'job ' || (o.args ->> 'job') end,
+                case when o.args ? 'key' then k.node || ' key ' || k.key_id end,
+                o.args ->> 'campaign', o.args ->> 'board', o.args ->> 'model', o.args ->> 'task') as about,
+       o.actor, o.args ->> 'why' as detail, 'order ' || o.command_id as key
+  from koeval.command o
+  left join koeval.campaign c on jsonb_typeof(o.args -> 'campaign') = 'number'
+        and c.campaign_id::text = o.args ->> 'campaign'
+  left join koeval.board b on jsonb_typeof(o.args -> 'board') = 'number'
+        and b.board_id::text = o.args ->> 'board'
+  left join koeval.model m on jsonb_typeof(o.args -> 'model') = 'number'
+        and m.model_id::text = o.args ->> 'model'
+  left join koeval.agent_key k on jsonb_typeof(o.args -> 'key') = 'number'
+        and k.key_id::text = o.args ->> 'key'
+union all
+select r.complete_at, case when r.state = 'complete' then 'I' else 'E' end, 'run.' || r.state,
+       m.name || ' on ' || k.name || ' (' || c.name || ')', null,
+       'run ' || r.run_id || ': ' || r.n_item_done || ' of ' || r.n_item || ' items'
+       || case when r.n_item_error > 0 then ', ' || r.n_item_error || ' errors' else '' end,
+       'run ' || r.run_id || ' ' || r.generation
+  from koeval.run r join koeval.campaign c using (campaign_id) join koeval.model m using (model_id)
+  join koeval.task_version v on v.task_version_id = r.task_version_id
+  join koeval.task k on k.task_id = v.task_id
+ where r.complete_at is not null and r.state in ('complete', 'erred')
+union all
+select j.ended_at, 'E', 'job.failed', j.kind || ' job ' || j.job_id, j.holder, j.error,
+       'job ' || j.job_id || ' ' || extract(epoch from j.ended_at)
+  from koeval.job j where j.state = 'failed' and j.ended_at is not null
+union all
+select i.at, 'E', 'incident.' || i.kind, 'run ' || i.run_id, null,
+       case when i.item_no is not null then 'item ' || i.item_no || ': agent ' || i.agent_kept || ' and agent '
+            || i.agent_new || ' differ' end, 'incident ' || i.incident_id
+  from koeval.incident i
+union all
+select p.at, 'I', 'board.edition', b.name, null, 'edition ' || p.seq, 'edition ' || p.board_id || ' ' || p.seq
+  from ranking.publication p join koeval.board b using (board_id)
+union all
+select l.ended_at, 'W', 'shard.' || l.outcome, 'shard ' || l.shard_id || ' of run ' || s.run_id,
+       k.node || ' slot ' || a.slot, s.reason::text, 'lease ' || l.shard_id || ' ' || l.lease_epoch
+  from koeval.lease l join koeval.shard s using (shard_id) join koeval.agent a on a.agent_id = l.agent_id
+  join koeval.agent_key k using (key_id)
+ where l.outcome in ('expired', 'failed', 'revoked', 'lost') and l.ended_at is not null;
+
+select pg_temp.describe('koeval.event_list', 'Orders, ends of runs, failures, incidents, editions: what happened, by time.',
+    'at', 'When.',
+    'level', 'E: someone must act; W: koeval coped; I: a noun changed its state.',
+    'event', 'noun.verb.',
+    'about', 'What it happened to.',
+    'actor', 'Who ordered it, or whom it befell.',
+    'detail', 'The reason given, or a number.',
+    'key', 'Names the event: equal keys are one event.');
 
 -- What earlier runs of a task measured, by tokenizer: the ground for estimates of a launch.
 create or replace view koeval.cost_list as

@@ -15,7 +15,8 @@ grant select on ranking.board_v1, ranking.category_v1, ranking.task_v1, ranking.
 grant execute on function ranking.board_at to koeval_reader, koeval_operator, koeval_admin;
 
 grant select on status_list, node_list, key_list, task_list, model_list, run_list, campaign_list,
-    error_list, score_list, group_list, job_list, board_list, cost_list to koeval_operator, koeval_admin;
+    error_list, score_list, group_list, job_list, board_list, edition_list, place_list, event_list,
+    cost_list to koeval_operator, koeval_admin;
 grant execute on function task_newest to koeval_coordinator, koeval_ranker, koeval_operator, koeval_admin;
 grant select on scorer to koeval_operator, koeval_admin;
 grant select on command, incident, agent_key to koeval_admin;
@@ -31,8 +32,8 @@ grant execute on function job_claim, job_renew, job_finish, job_fail, board_inpu
     rank_begin, rank_scores, rank_values, rank_publish to koeval_ranker;
 grant execute on function task_import, item_import, task_seal, task_group_import, task_publish_n,
     model_add, campaign_launch, campaign_tasks, campaign_estimate, campaign_pause, campaign_resume,
-    campaign_cancel, campaign_priority,
+    campaign_retry, campaign_cancel, campaign_priority,
     run_cancel, run_retry, run_restart, run_void, scorer_add, board_define, job_retry, node_drain,
-    node_resume to koeval_operator, koeval_admin;
+    node_quarantine, node_resume to koeval_operator, koeval_admin;
 grant execute on function key_add, key_revoke, model_withdraw, board_rescore, rank_rollback
     to koeval_admin;

@@ -21,6 +21,8 @@ comment on function campaign_estimate is
     'Requests of a task, and tokens and seconds where earlier runs measured them; null where none did.';
 comment on function campaign_pause is 'No new grants; what agents hold ends.';
 comment on function campaign_resume is 'Grants again after campaign_pause.';
+comment on function campaign_retry is
+    'Asks again for whatever of a campaign was given up: how many runs, shards and jobs.';
 comment on function campaign_cancel is
     'Cancels every run that has not ended, and says how many; complete runs keep what they measured.';
 comment on function campaign_priority is 'Greater goes first; from the next grant on.';
@@ -41,7 +43,9 @@ comment on function board_rescore is
 comment on function job_retry is 'A failed job again, when its cause is mended.';
 comment on function node_drain is
     'The agents of a node take no new shards, with a reason; answers how many agents.';
-comment on function node_resume is 'Takes node_drain back.';
+comment on function node_quarantine is
+    'What a node holds goes to others, and from its return on nothing that it says is stored; answers how many agents and leases.';
+comment on function node_resume is 'Takes node_drain or node_quarantine back.';
 comment on function key_add is
     'Admits a public key (32 bytes) for a node: key_id. The same again is a no-op; a revoked key stays revoked.';
 comment on function key_revoke is

@@ -77,6 +77,9 @@ create table lease (                              -- one row per grant: admits l
     engine_ms    bigint,                          -- in the engine, without loading
     primary key (shard_id, lease_epoch)
 );
+-- What event_list shows of leases: few, and never those that ended well.
+create index lease_ended_badly on lease (ended_at)
+ where outcome in ('expired', 'failed', 'revoked', 'lost') and ended_at is not null;
 
 create table job (
     job_id     bigint generated always as identity primary key,
