@@ -26,15 +26,14 @@ extern const struct command job_commands[];
 extern const struct command board_commands[];
 extern const struct command status_commands[];
 extern const struct command event_commands[];
+extern const struct command doctor_commands[];
 extern const struct command manual_commands[];
 
 static const struct command *const all[] = {
     /* in the order that help shows */
-    db_commands,       task_commands,  model_commands,
-    campaign_commands, run_commands,   board_commands,
-    node_commands,     key_commands,   job_commands,
-    status_commands,   event_commands, own_commands,
-    manual_commands,   NULL,
+    db_commands,    task_commands,   model_commands, campaign_commands, run_commands,
+    board_commands, node_commands,   key_commands,   job_commands,      status_commands,
+    event_commands, doctor_commands, own_commands,   manual_commands,   NULL,
 };
 
 const struct command *const *commands_all(void) { return all; }

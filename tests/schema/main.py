@@ -6,7 +6,7 @@ import time
 
 from world import *
 
-MODULES = ("gate", "lease", "ingest", "storm", "task", "board", "order", "role", "command")
+MODULES = ("gate", "lease", "ingest", "storm", "task", "board", "order", "role", "doctor", "command")
 
 
 def prepare():
