@@ -73,6 +73,8 @@ static bool encode_both(struct pair *pair, int32_t *ctx, const struct tokenizer 
                         struct text prompt, struct text continuation, enum pair_bos bos,
                         struct err *err)
 {
+    if (!utf8_valid(prompt)) /* asked before its end is looked at */
+        return err_set(err, ERR_INPUT, "the prompt is not valid UTF-8");
     buf_clear(&pair->text);
     buf_put(&pair->text, prompt.bytes, prompt.size);
     buf_put(&pair->text, continuation.bytes, continuation.size);

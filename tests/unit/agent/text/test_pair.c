@@ -162,3 +162,18 @@ TEST(one_pair_struct_encodes_many_pairs)
         CHECK(pair.tokens[0] == (i == 1 ? 7 : 0) && pair.tokens[1] == 1);
     }
 }
+
+TEST(a_prompt_that_ends_in_half_a_character_is_refused_whatever_follows)
+{
+    AUTO(tokenizer_free) struct tokenizer *tokenizer = NULL;
+    AUTO(pair_free) struct pair pair = { 0 };
+    struct err err = { 0 };
+    enum pair_verdict verdict;
+    static const char *const prompts[] = { "a\xea\xb0", "\xff", "a\x80" };
+    CHECK(toy_open(&tokenizer, &toy, &err));
+    for (size_t i = 0; i < COUNT(prompts); i++) {
+        CHECK(!pair_encode(&pair, &verdict, tokenizer, text_of(prompts[i]), text_of("\x80"),
+                           PAIR_BOS_NO, 100, &err));
+        CHECK(err.code == ERR_INPUT && strstr(err.text, "UTF-8"));
+    }
+}
