@@ -8,7 +8,8 @@
 
 void json_begin(struct json *json, const char *text, size_t size)
 {
-    *json = (struct json){ .start = text, .at = text, .end = text + size };
+    const char *start = text ? text : ""; /* an absent value has no text */
+    *json = (struct json){ .start = start, .at = start, .end = start + size };
 }
 
 void json_fail(struct json *json, const char *fmt, ...)

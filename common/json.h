@@ -44,6 +44,7 @@ struct json {
 /* A program may link jansson too, which has functions of four of these names: other symbols. */
 #define JSON_SYMBOL(name) __asm__("koeval_" #name)
 
+/* No text (NULL, 0) is an absent value: it reads as an empty text. */
 void json_begin(struct json *json, const char *text, size_t size);
 /* True when everything was read and nothing failed. */
 bool json_end(struct json *json, struct err *err) MUST;

@@ -53,6 +53,8 @@ bool field_each(struct text array, bool (*each)(void *self, struct text raw, str
                 void *self, struct err *err)
 {
     struct json json;
+    if (!array.bytes)
+        return err_set(err, ERR_INPUT, "a list is missing");
     json_begin(&json, array.bytes, array.size);
     json_array(&json);
     while (json_item(&json)) {

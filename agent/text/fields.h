@@ -23,7 +23,7 @@ bool field_bool(bool *out, struct text raw, bool otherwise, struct err *err) MUS
 /* An empty field gives the empty string. */
 bool field_string(struct buf *out, struct text raw, struct err *err) MUST;
 
-/* Calls each for the raw value of every element of an array. */
+/* Calls each for the raw value of every element of an array, which must be there. */
 bool field_each(struct text array, bool (*each)(void *self, struct text raw, struct err *err),
                 void *self, struct err *err) MUST;
 

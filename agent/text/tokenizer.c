@@ -263,7 +263,7 @@ int32_t tokenizer_prefix(const struct tokenizer *tokenizer)
 struct text tokenizer_prefix_text(const struct tokenizer *tokenizer)
 {
     const char *prefix = tokenizer->special.prefix;
-    return prefix ? text_of(prefix) : (struct text){ 0 };
+    return text_of(prefix ? prefix : "");
 }
 
 static int32_t greater(int32_t a, int32_t b) { return a > b ? a : b; }

@@ -71,6 +71,16 @@ TEST(what_is_no_json_is_refused)
     }
 }
 
+TEST(an_absent_value_reads_as_an_empty_text)
+{
+    struct json json;
+    struct err err = { 0 };
+    json_begin(&json, NULL, 0);
+    CHECK(json.start && json.at == json.end);
+    json_skip(&json);
+    CHECK(!json_end(&json, &err) && strstr(err.text, "at byte 0"));
+}
+
 TEST(depth_is_bounded)
 {
     char text[JSON_DEPTH_MAX * 2 + 8];

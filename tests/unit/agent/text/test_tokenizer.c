@@ -256,6 +256,18 @@ TEST(special_tokens_come_from_the_configuration_and_null_takes_them_away)
     CHECK(tokenizer_bos(u) == -1 && tokenizer_prefix(u) == 5 && tokenizer_max_length(u) == 0);
 }
 
+TEST(the_text_of_no_prefix_is_empty_and_can_be_encoded)
+{
+    struct toy toy = { .model = MODEL, .pre_tokenizer = BYTES };
+    AUTO(tokenizer_free) struct tokenizer *t = NULL;
+    AUTO(tokens_free) struct tokens tokens = { 0 };
+    struct err err = { 0 };
+    CHECK(toy_open(&t, &toy, &err) && tokenizer_prefix(t) == -1);
+    struct text none = tokenizer_prefix_text(t);
+    CHECK(none.bytes && none.size == 0);
+    CHECK(tokenizer_encode(t, none, false, &tokens, &err) && tokens.count == 0);
+}
+
 TEST(text_that_is_not_utf8_is_refused_and_not_quoted)
 {
     struct toy toy = { .model = MODEL, .pre_tokenizer = BYTES };
@@ -314,6 +326,16 @@ TEST(a_lying_file_is_refused)
             "'special_tokens': {}}"
     };
     CHECK(refused_with(&toy, "special_tokens"));
+}
+
+TEST(a_sequence_without_its_list_is_refused)
+{
+    struct toy toy = { .model = MODEL, .normalizer = "{'type': 'Sequence'}" };
+    CHECK(refused_with(&toy, "a list is missing"));
+    toy = (struct toy){ .model = MODEL, .pre_tokenizer = "{'type': 'Sequence'}" };
+    CHECK(refused_with(&toy, "a list is missing"));
+    toy = (struct toy){ .model = MODEL, .post_processor = "{'type': 'Sequence'}" };
+    CHECK(refused_with(&toy, "a list is missing"));
 }
 
 TEST(no_cut_of_a_file_is_read_as_a_whole_one)
