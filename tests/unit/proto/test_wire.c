@@ -1,5 +1,4 @@
-/* test_wire.c - the bounds, each by a frame that breaks it.  SEEDS=dir writes seeds for the fuzzer.
- */
+/* test_wire.c - the bounds, each by a frame that breaks it. */
 #include "proto/wire.h"
 #include "tests/test.h"
 
@@ -7,7 +6,6 @@
 #include <stdlib.h>
 
 static uint8_t frame[WIRE_FRAME_MAX + 4096];
-static uint8_t digest[32], id[16];
 
 #define ENV(e, CASE, field, body)                \
     Koeval__Envelope e = KOEVAL__ENVELOPE__INIT; \
@@ -182,139 +180,18 @@ TEST(what_is_too_large_is_not_sent)
     CHECK(!comes(&e, WIRE_FROM_COORDINATOR));
 }
 
-static void seed(const char *dir, int no, int side, const Koeval__Envelope *e)
+TEST(a_generated_batch_carries_finish_and_output_instead_of_log_likelihoods)
 {
-    char path[256];
-    snprintf(path, sizeof(path), "%s/seed%d", dir, no);
-    FILE *f = fopen(path, "wb");
-    assert(f);
-    fputc(side, f);
-    fwrite(frame, 1, koeval__envelope__pack(e, frame), f);
-    fclose(f);
-}
-
-/* Every body at least once, filled; an invalid one is a seed too. */
-TEST(seeds_are_written_when_SEEDS_names_a_folder)
-{
-    const char *dir = getenv("SEEDS");
-    if (!dir)
-        return;
     struct batch b;
     batch_init(&b);
-    {
-        ENV(e, RESULT_BATCH, result_batch, b.m);
-        seed(dir, 0, 0, &e);
-    }
-    Koeval__Lease *ls[] = { &b.lease };
-    ProtobufCBinaryData d[] = { { 32, digest } };
-    Koeval__Gpu g = KOEVAL__GPU__INIT, *gs[] = { &g };
-    g.uuid = (ProtobufCBinaryData){ 16, id };
-    g.name = "H100";
-    Koeval__Hello h = KOEVAL__HELLO__INIT;
-    h.proto_min = h.proto_max = h.shards_max = 1;
-    h.build = "x-1";
-    h.hostname = "n1";
-    h.incarnation = g.uuid;
-    h.class_digest = d[0];
-    h.n_gpu = 1;
-    h.gpu = gs;
-    h.n_models = 1;
-    h.models = d;
-    h.n_held = 1;
-    h.held = ls;
-    {
-        ENV(e, HELLO, hello, h);
-        CHECK(goes(&e, WIRE_FROM_AGENT));
-        seed(dir, 1, 0, &e);
-    }
-    Koeval__Heartbeat hb = KOEVAL__HEARTBEAT__INIT;
-    hb.beat = 1;
-    hb.n_held = 1;
-    hb.held = ls;
-    Koeval__GpuLoad gl = KOEVAL__GPU_LOAD__INIT, *gls[] = { &gl };
-    gl.temp_c = -3;
-    hb.n_gpu = 1;
-    hb.gpu = gls;
-    {
-        ENV(e, HEARTBEAT, heartbeat, hb);
-        seed(dir, 2, 0, &e);
-    }
-    Koeval__Welcome w = KOEVAL__WELCOME__INIT;
-    w.version = 1;
-    w.session = w.coordinator_epoch = 1;
-    w.heartbeat_ms = 5000;
-    w.lease_ms = 60000;
-    w.window_bytes = 65536;
-    w.batch_items = 100;
-    w.n_keep = 1;
-    w.keep = ls;
-    {
-        ENV(e, WELCOME, welcome, w);
-        CHECK(goes(&e, WIRE_FROM_COORDINATOR));
-        seed(dir, 3, 1, &e);
-    }
-    Koeval__Generation gen = KOEVAL__GENERATION__INIT;
-    gen.n_until = 1;
-    gen.max_new_tokens = 9;
-    ProtobufCBinaryData until[] = { { 2, (uint8_t *)"\n\n" } };
-    gen.until = until;
-    Koeval__Params p = KOEVAL__PARAMS__INIT;
-    p.dtype = 1;
-    p.mode = 1;
-    p.kind = 3;
-    p.repeats = 1;
-    p.generation = &gen;
-    Koeval__Grant gr = KOEVAL__GRANT__INIT;
-    gr.lease = &b.lease;
-    gr.lease_ms = 1;
-    gr.run = 1;
-    gr.plan_hi = 4;
-    gr.model = d[0];
-    gr.params = &p;
-    {
-        ENV(e, GRANT, grant, gr);
-        CHECK(goes(&e, WIRE_FROM_COORDINATOR));
-        seed(dir, 4, 1, &e);
-    }
-    Koeval__Turn t = KOEVAL__TURN__INIT, *ts[] = { &t, &t };
-    t.role = 2;
-    t.text = until[0];
-    Koeval__Prompt pr = KOEVAL__PROMPT__INIT, *prs[] = { &pr };
-    pr.n_turns = 2;
-    pr.turns = ts;
-    pr.gen_prefix = until[0];
-    Koeval__Request r = KOEVAL__REQUEST__INIT, *rs[] = { &r, &r };
-    Koeval__Item it = KOEVAL__ITEM__INIT, *its[] = { &it };
-    it.n_prompts = 1;
-    it.prompts = prs;
-    it.n_requests = 2;
-    it.requests = rs;
-    Koeval__ItemChunk c = KOEVAL__ITEM_CHUNK__INIT;
-    c.lease = &b.lease;
-    c.n_items = 1;
-    c.items = its;
-    {
-        ENV(e, ITEM_CHUNK, item_chunk, c);
-        CHECK(goes(&e, WIRE_FROM_COORDINATOR));
-        seed(dir, 5, 1, &e);
-    }
+    ENV(e, RESULT_BATCH, result_batch, b.m);
+    Koeval__Finish finish[8] = { 1, 2, 3, 1, 1, 1, 1, 1 };
+    ProtobufCBinaryData output[8] = { { 2, (uint8_t *)"\xff\n" } };
     b.m.n_loglik = b.m.n_greedy = 0;
     b.m.n_finish = b.m.n_output = 8;
-    b.nreq[3] = 2;
-    Koeval__Finish f[8] = { 1, 2, 3, 1, 1, 1, 1, 1 };
-    ProtobufCBinaryData o[8] = { until[0], until[0] };
-    b.m.finish = f;
-    b.m.output = o;
-    {
-        ENV(e, RESULT_BATCH, result_batch, b.m);
-        CHECK(goes(&e, WIRE_FROM_AGENT));
-        seed(dir, 6, 0, &e);
-    }
-    Koeval__Ack a = KOEVAL__ACK__INIT;
-    a.batch = 1;
-    a.verdict = 1;
-    {
-        ENV(e, ACK, ack, a);
-        seed(dir, 7, 1, &e);
-    }
+    b.m.finish = finish;
+    b.m.output = output;
+    CHECK(goes(&e, WIRE_FROM_AGENT) && comes(&e, WIRE_FROM_AGENT));
+    b.m.n_output = 7;
+    CHECK(!comes(&e, WIRE_FROM_AGENT));
 }
