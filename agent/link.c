@@ -76,8 +76,9 @@ static void say(struct link *link, const struct msg *msg)
 static void say_log(const struct msg *msg)
 {
     if (msg->kind == MSG_SHARD_END)
-        log_event(LOG_INFO, "shard.returned", "shard=%lld reason=%d num=%lld",
-                  (long long)msg->lease.shard, msg->reason, (long long)msg->reason_num);
+        log_event(LOG_INFO, "shard.returned", "shard=%lld reason=%s num=%lld",
+                  (long long)msg->lease.shard, reason_name(msg->reason),
+                  (long long)msg->reason_num);
 }
 
 static void act(struct link *link, const struct agent_action *action)
@@ -168,13 +169,13 @@ static void msg_log(const struct link *link, const struct msg *msg)
         log_event(LOG_INFO, "link.up", "endpoint=%s epoch=%lld kept=%d", link->endpoint,
                   (long long)msg->epoch, msg->held_count);
     if (msg->kind == MSG_ERROR || msg->kind == MSG_BYE)
-        log_event(LOG_WARN, "link.refused", "code=%d", msg->code);
+        log_event(LOG_WARN, "link.refused", "code=%s", code_name(msg->code));
     if (msg->kind == MSG_GRANT)
         log_event(LOG_INFO, "shard.leased", "shard=%lld lease=%d run=%d items=%d",
                   (long long)msg->lease.shard, msg->lease.epoch, msg->run, msg->missing);
     if (msg->kind == MSG_ACK && msg->verdict == VERDICT_REJECTED)
-        log_event(LOG_WARN, "batch.rejected", "batch=%lld refusal=%d", (long long)msg->number,
-                  msg->refusal);
+        log_event(LOG_WARN, "batch.rejected", "batch=%lld refusal=%s", (long long)msg->number,
+                  refusal_name(msg->refusal));
     if (msg->kind == MSG_REVOKE)
         log_event(LOG_WARN, "shard.revoked", "shard=%lld", (long long)msg->lease.shard);
     if (msg->kind == MSG_DRAIN || msg->kind == MSG_RESUME)

@@ -34,7 +34,8 @@ static void monitor_open(struct link *link)
     char name[64];
     snprintf(name, sizeof(name), "inproc://monitor-%d", link->monitors++);
     zmq_socket_monitor(link->dealer, name,
-                       ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL);
+                       ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                           ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
     link->monitor = zmq_socket(zsys_init(), ZMQ_PAIR);
     if (!link->monitor || zmq_connect(link->monitor, name))
         abort(); /* inproc: only a program error can refuse it */
@@ -66,26 +67,37 @@ void link_dealer_open(struct link *link, int32_t endpoint)
                   zmq_strerror(zmq_errno()));
 }
 
-/* ZAP's 300 means "not known yet" and ZeroMQ tries again; after 400 it never does. */
-void link_monitor_receive(struct link *link)
+static void monitor_read(struct link *link, uint16_t *kind, uint32_t *status)
 {
     zmq_msg_t event, address;
-    uint16_t kind = 0;
-    uint32_t status = 0;
     zmq_msg_init(&event);
     zmq_msg_init(&address);
     if (zmq_msg_recv(&event, link->monitor, ZMQ_DONTWAIT) >= 6) {
-        memcpy(&kind, zmq_msg_data(&event), sizeof(kind));
-        memcpy(&status, (uint8_t *)zmq_msg_data(&event) + 2, sizeof(status));
+        memcpy(kind, zmq_msg_data(&event), sizeof(*kind));
+        memcpy(status, (uint8_t *)zmq_msg_data(&event) + 2, sizeof(*status));
         zmq_msg_recv(&address, link->monitor, ZMQ_DONTWAIT);
     }
     zmq_msg_close(&event);
     zmq_msg_close(&address);
-    if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
-        log_event(LOG_WARN, "link.handshake", "status=%u", status);
+}
+
+/* ZAP's 300 means "not known yet" and ZeroMQ tries again; after 400 it never does.  A handshake
+ * that the other side cuts off is a coordinator with another key, or one that went in the middle.
+ */
+void link_monitor_receive(struct link *link)
+{
+    uint16_t kind = 0;
+    uint32_t status = 0;
+    monitor_read(link, &kind, &status);
+    if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || kind == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+        log_event(LOG_WARN, "link.handshake", "endpoint=%s status=%u", link->endpoint, status);
     if (kind != ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
         return;
+    if (status < 400) {
+        log_event(LOG_WARN, "link.unknown", "status=%u why=\"the coordinator has no keys yet\"",
+                  status);
+        return;
+    }
     log_event(LOG_ERROR, "link.unauthorised", "status=%u", status);
-    if (status >= 400)
-        link_step(link, (struct agent_event){ .kind = AGENT_REFUSED });
+    link_step(link, (struct agent_event){ .kind = AGENT_REFUSED });
 }

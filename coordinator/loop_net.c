@@ -130,13 +130,14 @@ static void log_sent(struct loop *loop, uint32_t route, const struct msg *m)
         log_event(LOG_INFO, m->kind == MSG_DRAIN ? "agent.drain" : "agent.resume", "agent=%d",
                   agent);
     else if (m->kind == MSG_ACK && m->verdict == VERDICT_REJECTED)
-        log_event(LOG_WARN, "batch.rejected", "shard=%lld lease=%d agent=%d refusal=%d",
-                  (long long)m->lease.shard, m->lease.epoch, agent, (int)m->refusal);
+        log_event(LOG_WARN, "batch.rejected", "shard=%lld lease=%d agent=%d refusal=%s",
+                  (long long)m->lease.shard, m->lease.epoch, agent, refusal_name(m->refusal));
     else if (m->kind == MSG_ACK && m->done && m->lease.shard != loop->done_shard)
         log_event(LOG_INFO, "shard.done", "shard=%lld lease=%d agent=%d", (long long)m->lease.shard,
                   m->lease.epoch, agent);
     else if (m->kind == MSG_ERROR && m->code != CODE_NO_SESSION)
-        log_event(LOG_INFO, "agent.error", "agent=%d route=%u code=%d", agent, route, (int)m->code);
+        log_event(LOG_INFO, "agent.error", "agent=%d route=%u code=%s", agent, route,
+                  code_name(m->code));
 }
 
 void net_send(struct loop *loop, uint32_t route, const struct msg *msg)
@@ -162,12 +163,14 @@ void net_send(struct loop *loop, uint32_t route, const struct msg *msg)
         fifo_put(&loop->gone, (int32_t)route);
 }
 
-/* ---- handshakes that failed ---- */
+/* ---- what libzmq saw at the sockets ---- */
+
+#define HANDSHAKES (ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
 
 bool net_monitor_open(struct loop *loop, struct err *err)
 {
     void *socket = router_socket(loop->router);
-    int events = ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
+    int events = HANDSHAKES | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED;
     if (zmq_socket_monitor(socket, MONITOR, events))
         return err_set(err, ERR_INPUT, "monitor: %s", zmq_strerror(zmq_errno()));
     loop->monitor = zmq_socket(zsys_init(), ZMQ_PAIR);
@@ -179,18 +182,32 @@ bool net_monitor_open(struct loop *loop, struct err *err)
 void net_monitor(struct loop *loop)
 {
     char bytes[256];
-    for (int n; (n = zmq_recv(loop->monitor, bytes, sizeof(bytes), ZMQ_DONTWAIT)) >= 0;)
-        loop->refused_handshakes += n == 6; /* the event; the peer's address is the frame behind */
+    for (int n; (n = zmq_recv(loop->monitor, bytes, sizeof(bytes), ZMQ_DONTWAIT)) >= 0;) {
+        uint16_t event = 0;
+        if (n != 6) /* the peer's address is the frame behind */
+            continue;
+        memcpy(&event, bytes, sizeof(event));
+        loop->refused_handshakes += (event & HANDSHAKES) != 0;
+        loop->unfinished_handshakes += event == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+        loop->closed += event == ZMQ_EVENT_DISCONNECTED;
+    }
 }
 
+/* Counts of what has no session to be named by.  A connection that closes is an agent that went, or
+ * one that libzmq threw out for a frame above MAXMSGSIZE; a handshake that does not end is a peer
+ * that gave up, or a ZAP handler that does not answer. */
 void net_note(struct loop *loop, int64_t now_ms)
 {
-    int64_t any = loop->dropped + loop->bad_frames + loop->lost_sends + loop->refused_handshakes;
-    if (!any || now_ms < loop->noted_ms + NOTE_MS)
+    int64_t bad = loop->dropped + loop->bad_frames + loop->lost_sends + loop->refused_handshakes +
+                  loop->unfinished_handshakes;
+    if (!(bad + loop->closed) || now_ms < loop->noted_ms + NOTE_MS)
         return;
     loop->noted_ms = now_ms;
-    log_event(LOG_WARN, "network.note", "dropped=%lld bad=%lld unread=%lld refused=%lld",
+    log_event(bad ? LOG_WARN : LOG_INFO, "network.note",
+              "dropped=%lld bad=%lld unread=%lld refused=%lld unfinished=%lld closed=%lld",
               (long long)loop->dropped, (long long)loop->bad_frames, (long long)loop->lost_sends,
-              (long long)loop->refused_handshakes);
+              (long long)loop->refused_handshakes, (long long)loop->unfinished_handshakes,
+              (long long)loop->closed);
     loop->dropped = loop->bad_frames = loop->lost_sends = loop->refused_handshakes = 0;
+    loop->unfinished_handshakes = loop->closed = 0;
 }

@@ -94,7 +94,8 @@ struct loop {
     int64_t keys_ms, jobs_ms, renew_ms; /* when next */
     int64_t failed_ms;                  /* a failed connection is not said again before */
 
-    int64_t dropped, bad_frames, lost_sends, refused_handshakes, noted_ms;
+    int64_t dropped, bad_frames, lost_sends, noted_ms; /* since the last note, as those: */
+    int64_t refused_handshakes, unfinished_handshakes, closed;
     int64_t done_shard; /* the last that was logged as done */
     bool leaving;
     int64_t leave_ms;

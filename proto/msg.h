@@ -57,6 +57,7 @@ enum refusal {
     REFUSAL_CLASS,
     REFUSAL_NOT_IN_LEASE,
     REFUSAL_INVALID,
+    REFUSALS_COUNT,
 };
 
 enum reason {
@@ -92,7 +93,12 @@ enum code {
     CODE_UNAUTHORISED,
     CODE_BUSY,
     CODE_BYE_DRAINED,
+    CODES_COUNT,
 };
+
+/* Its word, for logs. */
+const char *code_name(enum code code);
+const char *refusal_name(enum refusal refusal);
 
 struct msg {
     enum msg_kind kind;
