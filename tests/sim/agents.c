@@ -39,13 +39,22 @@ static void send(struct world *w, int32_t a, const struct msg *msg)
     deliver(w, E_TO_COORD, w->conns[conn].coord, conn, msg, &heavy);
 }
 
+static void agent_exit(struct world *w, int32_t a, int32_t code)
+{
+    w->agents[a].exited = true;
+    if (code == AGENT_EXIT_DRAINED && agent_room(&w->agents[a].core) != UNACKED_MAX)
+        broke(w, "I12 an agent that is drained has nothing unacknowledged");
+}
+
 static void act(struct world *w, int32_t a, const struct agent_action *x)
 {
     if (x->kind == AGENT_FREE)
         body_back(w, w->theirs[a], x->body);
     else if (x->kind == AGENT_SEND)
         send(w, a, &x->msg);
-    else if (x->kind != AGENT_EXIT)
+    else if (x->kind == AGENT_EXIT)
+        agent_exit(w, a, x->code);
+    else
         w->conns[w->agents[a].conn].open = false;
     if (x->kind == AGENT_CONNECT)
         connect_to(w, a, x->endpoint);
@@ -114,7 +123,7 @@ static void unit_begin(struct world *w, int32_t a)
 {
     struct sim_agent *x = &w->agents[a];
     int32_t old = x->core.model;
-    if (x->busy || !agent_next(&x->core, w->now_ms, &x->unit))
+    if (x->busy || x->exited || !agent_next(&x->core, w->now_ms, &x->unit))
         return;
     x->busy = true;
     x->count = x->at = x->open_count = 0;
@@ -124,18 +133,37 @@ static void unit_begin(struct world *w, int32_t a)
             x->items[x->count++] = items->no[k];
         body_back(w, w->theirs[a], x->unit.chunks[i]);
     }
+    if (chance(w, w->p.fail)) { /* out of memory, say */
+        happen(w, a,
+               (struct agent_event){
+                   .kind = AGENT_FAIL, .lease = x->unit.lease, .reason = REASON_OOM });
+        unit_over(w, a, false);
+        return;
+    }
     item_begin(w, a, old != x->unit.model ? 1500 : 0);
+}
+
+static void check_bodies(struct world *w, int32_t a)
+{
+    const struct agent *core = &w->agents[a].core;
+    int32_t known = UNACKED_MAX - agent_room(core);
+    for (int32_t i = 0; i < core->jobs_count; i++)
+        known += core->jobs[i].chunks_count;
+    if (known != w->agents[a].bodies)
+        broke(w, "I10 an agent's bodies are those that it knows");
 }
 
 static void happen(struct world *w, int32_t a, struct agent_event ev)
 {
-    struct agent_actions *acts = must_calloc(1, sizeof(*acts)); /* events nest */
+    assert(w->nested < NESTED_MAX); /* what an agent does may be an event of its own */
+    struct agent_actions *acts = &w->agent_acts[w->nested++];
     ev.now_ms = w->now_ms;
     ev.random = roll(w, 1u << 30);
     agent_step(&w->agents[a].core, &ev, acts);
     for (int32_t i = 0; i < acts->count; i++)
         act(w, a, &acts->list[i]);
-    free(acts);
+    if (!--w->nested)
+        check_bodies(w, a);
     unit_begin(w, a);
 }
 
@@ -192,7 +220,20 @@ void agent_event_in(struct world *w, const struct sim_event *e)
         happen(w, e->who, (struct agent_event){ .kind = AGENT_TICK });
     } else if (e->kind == E_COMPUTED) {
         item_end(w, e->who);
+    } else if (e->kind == E_AGENT_STOP) {
+        happen(w, e->who, (struct agent_event){ .kind = AGENT_STOP });
     }
+    if (x->exited)
+        agent_ends(w, e->who, true);
+}
+
+void agent_ends(struct world *w, int32_t a, bool again)
+{
+    w->agents[a].up = false;
+    w->agents[a].gen++;
+    w->conns[w->agents[a].conn].open = false;
+    if (again)
+        push(w, E_AGENT_UP, w->now_ms + 100 + roll(w, 5000), a);
 }
 
 void agent_start(struct world *w, int32_t a)
@@ -203,8 +244,8 @@ void agent_start(struct world *w, int32_t a)
     agent_init(&x->core, &mine);
     x->core.endpoint = (int32_t)roll(w, COORDS);
     x->up = true;
-    x->busy = false;
-    x->open_count = 0;
+    x->busy = x->exited = false;
+    x->open_count = x->bodies = 0;
     x->paused_ms = 0;
     memset(w->theirs[a], 0, sizeof(w->theirs[a]));
     push(w, E_AGENT_TICK, w->now_ms + roll(w, 200), a)->gen = x->gen;

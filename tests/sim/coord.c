@@ -86,6 +86,20 @@ static void tick_at(struct world *w, int32_t c, int64_t at_ms)
     push(w, E_TICK, x->tick_ms, c)->gen = x->gen;
 }
 
+/* What must hold of the cores themselves after each step. */
+static void check_step(struct world *w, int32_t c)
+{
+    struct core_counts n = core_count(w->coords[c].core);
+    bool rival = core_role(w->coords[c].core) == ROLE_LEADING && w->coords[1 - c].up &&
+                 core_role(w->coords[1 - c].core) == ROLE_LEADING;
+    if (n.bodies != w->coords[c].bodies)
+        broke(w, "I10 a coordinator's bodies are those that it knows");
+    if (core_role(w->coords[c].core) == ROLE_STANDBY && (n.sessions || n.held || n.batches))
+        broke(w, "I11 a standby has no sessions, leases or batches");
+    if (rival && core_epoch(w->coords[c].core) == core_epoch(w->coords[1 - c].core))
+        broke(w, "I11 an epoch has one leader");
+}
+
 static void step(struct world *w, int32_t c, struct event ev)
 {
     static struct actions acts;
@@ -101,6 +115,7 @@ static void step(struct world *w, int32_t c, struct event ev)
         else if (a->kind == ACT_FREE)
             body_back(w, w->bodies, a->body);
     }
+    check_step(w, c);
     if (x->tick_ms <= w->now_ms || core_timer_ms(x->core) < x->tick_ms)
         tick_at(w, c, core_timer_ms(x->core));
 }
@@ -120,6 +135,7 @@ void coord_stop(struct world *w, int32_t c)
 {
     w->coords[c].up = false;
     w->coords[c].gen++;
+    w->coords[c].bodies = 0;
     for (int32_t i = 1; i < BODIES_MAX; i++)
         w->bodies[i].used &= w->bodies[i].owner != c;
 }
@@ -131,6 +147,20 @@ void coord_disconnect(struct world *w, int32_t c)
     if (w->lock == c)
         w->lock = -1;
     push(w, E_LOST, w->now_ms + roll(w, 500), c)->gen = w->coords[c].gen;
+}
+
+/* Put down, and its lock is free; what it asked on its other connections goes on. */
+static void coord_depose(struct world *w, int32_t c)
+{
+    w->lock = -1;
+    push(w, E_LOST, w->now_ms + roll(w, 500), c)->gen = w->coords[c].gen;
+}
+
+void coord_ends(struct world *w, int32_t c)
+{
+    coord_stop(w, c);
+    push(w, E_LOCK_FREE, w->now_ms + (roll(w, 2) ? 1 : 4000), c)->db_gen = w->coords[c].db_gen;
+    push(w, E_COORD_UP, w->now_ms + 500 + roll(w, 6000), c);
 }
 
 static void hear(struct world *w, const struct sim_event *e)
@@ -163,8 +193,14 @@ void coord_event(struct world *w, const struct sim_event *e)
         hear(w, e);
     else if (e->kind == E_REVOKED)
         step(w, e->who, (struct event){ .kind = EV_REVOKED, .key = e->key });
+    else if (e->kind == E_HINT)
+        step(w, e->who, (struct event){ .kind = EV_WORK });
     else if (e->gen != x->gen)
         return;
+    else if (e->kind == E_RESIGN)
+        step(w, e->who, (struct event){ .kind = EV_RESIGN });
+    else if (e->kind == E_COORD_END)
+        coord_ends(w, e->who);
     else if (e->kind == E_TICK && e->at_ms >= x->tick_ms)
         step(w, e->who, (struct event){ .kind = EV_TICK });
     else if (e->kind == E_GONE)
@@ -181,7 +217,7 @@ static bool lead(struct world *w, int32_t c, struct answer *a)
     if (w->lock >= 0 && w->lock != c) {
         if (w->now_ms - w->db.beat_ms < STALE_MS)
             return false;
-        coord_disconnect(w, w->lock); /* coordinator_depose */
+        coord_depose(w, w->lock);
     }
     w->lock = c;
     w->db.beat_ms = w->now_ms;

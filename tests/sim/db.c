@@ -21,6 +21,43 @@ void db_init(struct db *db)
 
 static bool revoked(const struct db *db, int32_t agent) { return db->keys[agent].revoked_ms != 0; }
 
+static bool erred(const struct db *db, int32_t run, int32_t item)
+{
+    return db->errors[run][item] == db->runs[run].generation + 1;
+}
+
+/* ---- runs ---- */
+
+struct moved { /* what one call changes in a run's counters */
+    int32_t shards, given_up, ok, bad;
+};
+
+/* run_advance: when no shard is left the rows themselves are counted. */
+static void run_advance(struct db *db, int32_t run, struct moved by)
+{
+    struct db_run *r = &db->runs[run];
+    int32_t ok = 0, bad = 0;
+    r->n_shard_done += by.shards;
+    r->n_shard_error += by.given_up;
+    r->n_done += by.ok;
+    r->n_error += by.bad;
+    if (r->state != RUN_RUNNING || r->n_shard_done + r->n_shard_error < ITEMS / SHARD_ITEMS)
+        return;
+    for (int32_t i = 0; i < ITEMS; i++) {
+        ok += db->responses[run][i].there;
+        bad += erred(db, run, i);
+    }
+    if (r->n_shard_error) {
+        bad = ITEMS - ok; /* what a given-up shard lacks counts as erred */
+    } else if (ok != r->n_done || ok + bad != ITEMS) {
+        db->incidents++;
+        bad = bad ? bad : 1;
+    }
+    r->n_done = ok;
+    r->n_error = bad;
+    r->state = bad ? RUN_ERRED : RUN_COMPLETE;
+}
+
 /* ---- leases ---- */
 
 /* shard_release */
@@ -40,6 +77,8 @@ static void release(struct db *db, int64_t now, int32_t i, enum outcome outcome)
     }
     s->agent = 0;
     s->expires_ms = 0;
+    if (s->state == SHARD_ERROR)
+        run_advance(db, s->run, (struct moved){ .given_up = 1 });
 }
 
 bool db_hello(struct db *db, int64_t now, int32_t key, int32_t class, uint64_t incarnation,
@@ -63,15 +102,25 @@ bool db_hello(struct db *db, int64_t now, int32_t key, int32_t class, uint64_t i
     return true;
 }
 
+static struct work *work_of(struct db_answer *out, int32_t *count, const struct db_run *r)
+{
+    for (int32_t i = 0; i < *count; i++)
+        if (out->works[i].model == r->model && out->works[i].class == r->class)
+            return &out->works[i];
+    out->works[*count] = (struct work){ r->model, r->class, 0, 0, 5000, 2000 };
+    return &out->works[(*count)++];
+}
+
+/* work_list and agent_intents */
 void db_work(const struct db *db, struct db_answer *out)
 {
     int32_t works = 0, draining = 0;
     for (int32_t r = 0; r < RUNS; r++) {
-        struct work *w = &out->works[works];
-        *w = (struct work){ db->runs[r].model, db->runs[r].class, 0, 0, 5000, 2000 };
+        int32_t ready = 0;
         for (int32_t i = 0; i < SHARDS; i++)
-            w->ready += db->shards[i].run == r && db->shards[i].state == SHARD_READY;
-        works += w->ready && db->runs[r].state == RUN_RUNNING;
+            ready += db->shards[i].run == r && db->shards[i].state == SHARD_READY;
+        if (ready && db->runs[r].state == RUN_RUNNING)
+            work_of(out, &works, &db->runs[r])->ready += ready;
     }
     for (int32_t a = 1; a <= AGENTS; a++)
         if (db->agents[a].drain)
@@ -159,11 +208,6 @@ void db_fail(struct db *db, int64_t now, const struct tx *tx)
                 tx->reason == REASON_RETURNED ? OUT_RETURNED : OUT_FAILED);
 }
 
-static bool erred(const struct db *db, int32_t run, int32_t item)
-{
-    return db->errors[run][item] == db->runs[run].generation + 1;
-}
-
 /* item_fetch: for the holder only */
 void db_items(const struct db *db, const struct tx *tx, struct db_items *out)
 {
@@ -196,64 +240,45 @@ static enum refusal refusal(const struct db *db, const struct db_batch *b)
     return db->runs[s->run].class != b->class ? REFUSAL_CLASS : REFUSAL_NONE;
 }
 
-static int32_t shards_done(const struct db *db, int32_t run)
-{
-    int32_t n = 0;
-    for (int32_t i = 0; i < SHARDS; i++)
-        n += db->shards[i].run == run && db->shards[i].state == SHARD_DONE;
-    return n;
-}
-
-/* At the last shard the rows themselves are counted. */
-static void run_advance(struct db *db, int32_t run)
-{
-    struct db_run *r = &db->runs[run];
-    int32_t ok = 0, bad = 0, counted = 0;
-    r->n_shard_done = shards_done(db, run);
-    if (r->n_shard_done < ITEMS / SHARD_ITEMS)
-        return;
-    for (int32_t i = 0; i < ITEMS; i++) {
-        ok += db->responses[run][i].there;
-        bad += erred(db, run, i);
-    }
-    for (int32_t i = 0; i < SHARDS; i++)
-        counted += db->shards[i].run == run ? db->shards[i].n_done : 0;
-    if (ok + bad != ITEMS || counted != ok) {
-        db->incidents++;
-        bad = bad ? bad : 1;
-    }
-    r->n_done = ok;
-    r->n_error = bad;
-    r->state = bad ? RUN_ERRED : RUN_COMPLETE;
-}
-
 struct ingest {
     struct db *db;
     int64_t now;
+    const struct db_batch *batches;
+    int32_t count;
+    enum refusal why[FLUSH_MAX];
+    bool fresh[FLUSH_MAX][ROWS_MAX];
     int32_t ok[SHARDS], bad[SHARDS];
+    bool ended[RUNS]; /* a shard of it did */
+    struct moved runs[RUNS];
 };
 
-static bool error_in(struct ingest *in, int32_t shard, int32_t run, int32_t item)
+static int32_t shard_of(const struct db_batch *b) { return (int32_t)b->lease.shard - 1; }
+
+/* An agent may answer only for the items of its lease. */
+static bool mine(const struct db *db, const struct db_batch *b, const struct row *row)
 {
-    if (in->db->responses[run][item].there || erred(in->db, run, item))
-        return false;
-    in->db->errors[run][item] = in->db->runs[run].generation + 1;
-    in->bad[shard]++;
-    return true;
+    const struct db_lease *l = &db->leases[shard_of(b)][b->lease.epoch];
+    return row->item_no >= l->lo && row->item_no < l->hi;
 }
 
-/* One row of one admitted batch.  The first answer stays; an answer takes the place of an error. */
-static bool row_in(struct ingest *in, const struct db_batch *b, const struct row *row)
+/* Calls for each row of an admitted batch that belongs to its lease. */
+static void rows_each(struct ingest *in,
+                      bool (*row_in)(struct ingest *, const struct db_batch *, const struct row *))
+{
+    for (int32_t k = 0; k < in->count; k++)
+        for (int32_t r = 0; !in->why[k] && r < in->batches[k].count; r++)
+            if (mine(in->db, &in->batches[k], &in->batches[k].rows[r]))
+                in->fresh[k][r] |= row_in(in, &in->batches[k], &in->batches[k].rows[r]);
+}
+
+/* The first answer stays; an answer takes the place of an error. */
+static bool answer_in(struct ingest *in, const struct db_batch *b, const struct row *row)
 {
     struct db *db = in->db;
-    int32_t shard = (int32_t)b->lease.shard - 1, run = db->shards[shard].run, item = row->item_no;
+    int32_t shard = shard_of(b), run = db->shards[shard].run, item = row->item_no;
     struct db_response *r = &db->responses[run][item];
-    if (row->reason)
-        return error_in(in, shard, run, item);
-    if (r->there) {
-        db->incidents += r->class == b->class && r->value != row->value;
+    if (row->reason || r->there)
         return false;
-    }
     *r = (struct db_response){ true, b->agent, b->class, b->lease.epoch, row->value, in->now };
     if (erred(db, run, item)) {
         db->errors[run][item] = 0;
@@ -263,39 +288,74 @@ static bool row_in(struct ingest *in, const struct db_batch *b, const struct row
     return true;
 }
 
-static void shard_end(struct ingest *in, int32_t i, const struct db_batch *batches, int32_t count)
+static bool error_in(struct ingest *in, const struct db_batch *b, const struct row *row)
+{
+    int32_t shard = shard_of(b), run = in->db->shards[shard].run, item = row->item_no;
+    if (!row->reason || in->db->responses[run][item].there || erred(in->db, run, item))
+        return false;
+    in->db->errors[run][item] = in->db->runs[run].generation + 1;
+    in->bad[shard]++;
+    return true;
+}
+
+/* response_compare: what was there already must be equal, within a class. */
+static void compare(struct ingest *in)
+{
+    struct db *db = in->db;
+    for (int32_t k = 0; k < in->count; k++)
+        for (int32_t r = 0; !in->why[k] && r < in->batches[k].count; r++) {
+            const struct db_batch *b = &in->batches[k];
+            const struct db_response *old =
+                &db->responses[db->shards[shard_of(b)].run][b->rows[r].item_no];
+            db->incidents += !in->fresh[k][r] && !b->rows[r].reason && old->there &&
+                             old->class == b->class && old->value != b->rows[r].value;
+        }
+}
+
+static bool agent_sent(const struct ingest *in, int32_t agent)
+{
+    for (int32_t k = 0; k < in->count; k++)
+        if (in->batches[k].agent == agent)
+            return true;
+    return false;
+}
+
+/* The shard's counts move; when all is there it ends, and so does its lease. */
+static void shard_move(struct ingest *in, int32_t i)
 {
     struct db_shard *s = &in->db->shards[i];
-    if (s->n_done + s->n_error != s->hi - s->lo || s->state == SHARD_DONE)
+    struct db_lease *l = &in->db->leases[i][s->epoch];
+    enum shard_state was = s->state;
+    s->n_done += in->ok[i];
+    s->n_error += in->bad[i];
+    if (s->n_done + s->n_error != s->hi - s->lo)
         return;
     s->state = SHARD_DONE;
     s->agent = 0;
-    struct db_lease *l = &in->db->leases[i][s->epoch];
-    bool ours = false;
-    for (int32_t k = 0; k < count; k++)
-        ours |= batches[k].agent == l->agent;
     if (l->outcome == OUT_NONE)
-        l->outcome = ours ? OUT_DONE : OUT_SUPERSEDED;
-    run_advance(in->db, s->run);
+        l->outcome = agent_sent(in, l->agent) ? OUT_DONE : OUT_SUPERSEDED;
+    bool again = was == SHARD_DONE; /* it is not counted twice */
+    struct moved *by = &in->runs[s->run];
+    in->ended[s->run] = true;
+    by->shards += !again;
+    by->given_up -= was == SHARD_ERROR;
+    by->ok += again ? in->ok[i] : s->n_done;
+    by->bad += again ? in->bad[i] : s->n_error;
 }
 
-static struct verdict_row batch_in(struct ingest *in, const struct db *before,
-                                   const struct db_batch *b)
+static struct verdict_row verdict(const struct ingest *in, int32_t k)
 {
-    const struct db_lease *l = &before->leases[b->lease.shard - 1][b->lease.epoch];
-    enum refusal why = refusal(before, b);
+    const struct db_batch *b = &in->batches[k];
     int32_t fresh = 0, bad = 0;
-    for (int32_t r = 0; !why && r < b->count; r++) {
-        int32_t item = b->rows[r].item_no;
-        if (item < l->lo || item >= l->hi)
-            bad++;
-        else
-            fresh += row_in(in, b, &b->rows[r]);
+    for (int32_t r = 0; !in->why[k] && r < b->count; r++) {
+        fresh += in->fresh[k][r];
+        bad += !mine(in->db, b, &b->rows[r]);
     }
-    enum verdict verdict = why || bad == b->count ? VERDICT_REJECTED
-                           : fresh                ? VERDICT_COMMITTED
-                                                  : VERDICT_ALREADY;
-    return (struct verdict_row){ verdict, why ? why : bad ? REFUSAL_NOT_IN_LEASE : 0, false };
+    enum verdict v = in->why[k] || (bad && bad == b->count) ? VERDICT_REJECTED
+                     : fresh                                ? VERDICT_COMMITTED
+                                                            : VERDICT_ALREADY;
+    enum refusal why = in->why[k] ? in->why[k] : bad ? REFUSAL_NOT_IN_LEASE : REFUSAL_NONE;
+    return (struct verdict_row){ v, why, in->db->shards[shard_of(b)].state == SHARD_DONE };
 }
 
 /* check (n_done + n_error <= plan_hi - plan_lo) */
@@ -309,27 +369,31 @@ static bool counts_fit(const struct ingest *in)
     return true;
 }
 
+/* response_ingest: all answers, then the errors of what nobody answered. */
 bool db_ingest(struct db *db, int64_t now, const struct db_batch *batches, int32_t count,
                struct db_answer *out)
 {
     static struct db before;
+    static struct ingest in;
     before = *db;
-    struct ingest in = { .db = db, .now = now };
+    in = (struct ingest){ .db = db, .now = now, .batches = batches, .count = count };
     for (int32_t k = 0; k < count; k++)
-        out->verdicts[k] = batch_in(&in, &before, &batches[k]);
+        in.why[k] = refusal(db, &batches[k]);
+    rows_each(&in, answer_in);
+    rows_each(&in, error_in);
     if (!counts_fit(&in)) {
         *db = before;
         return false;
     }
-    for (int32_t i = 0; i < SHARDS; i++) {
-        db->shards[i].n_done += in.ok[i];
-        db->shards[i].n_error += in.bad[i];
-    }
     for (int32_t i = 0; i < SHARDS; i++)
         if (in.ok[i] || in.bad[i])
-            shard_end(&in, i, batches, count);
+            shard_move(&in, i);
+    for (int32_t r = 0; r < RUNS; r++)
+        if (in.ended[r])
+            run_advance(db, r, in.runs[r]);
+    compare(&in);
     for (int32_t k = 0; k < count; k++)
-        out->verdicts[k].done = db->shards[batches[k].lease.shard - 1].state == SHARD_DONE;
+        out->verdicts[k] = verdict(&in, k);
     out->answer = (struct answer){ .count = count, .verdicts = out->verdicts };
     return true;
 }
@@ -345,26 +409,29 @@ void db_revoke(struct db *db, int64_t now, int32_t key)
             release(db, now, i, OUT_REVOKED);
 }
 
-/* run_retry: a lease that it takes away is ended */
-void db_retry(struct db *db, int32_t run)
+/* run_retry: a lease that it takes away is ended.  False: nothing to retry. */
+bool db_retry(struct db *db, int32_t run)
 {
-    bool any = false;
+    struct db_run *r = &db->runs[run];
+    if (r->state == RUN_COMPLETE)
+        return false;
+    r->n_shard_done = r->n_shard_error = r->n_done = r->n_error = 0;
     for (int32_t i = 0; i < SHARDS; i++) {
         struct db_shard *s = &db->shards[i];
-        if (s->run != run || (s->state != SHARD_ERROR && !s->n_error))
+        if (s->run != run)
             continue;
-        any = true;
-        if (s->state == SHARD_LEASED)
+        if (s->state == SHARD_LEASED && s->n_error)
             db->leases[i][s->epoch].outcome = OUT_RETURNED;
-        s->state = SHARD_READY;
-        s->n_error = s->attempts = s->not_agent = s->agent = 0;
+        if (s->state == SHARD_ERROR || s->n_error) {
+            s->state = SHARD_READY;
+            s->n_error = s->attempts = s->not_agent = s->agent = 0;
+        }
+        r->n_shard_done += s->state == SHARD_DONE;
+        r->n_done += s->state == SHARD_DONE ? s->n_done : 0;
     }
-    if (!any && db->runs[run].state != RUN_ERRED)
-        return;
-    db->runs[run].state = RUN_RUNNING;
-    db->runs[run].generation++;
-    db->runs[run].n_done = db->runs[run].n_error = 0;
-    db->runs[run].n_shard_done = shards_done(db, run);
+    r->state = RUN_RUNNING;
+    r->generation++;
+    return true;
 }
 
 /* ---- what must hold after every transaction ---- */
@@ -411,9 +478,32 @@ static const char *check_response(const struct db *db, int32_t run, int32_t item
     return NULL;
 }
 
+static const char *check_run(const struct db *db, int32_t run)
+{
+    const struct db_run *r = &db->runs[run];
+    int32_t done = 0, given_up = 0, ok = 0, bad = 0;
+    for (int32_t i = 0; i < SHARDS; i++) {
+        const struct db_shard *s = &db->shards[i];
+        if (s->run != run)
+            continue;
+        done += s->state == SHARD_DONE;
+        given_up += s->state == SHARD_ERROR;
+        ok += s->state == SHARD_DONE ? s->n_done : 0;
+        bad += s->state == SHARD_DONE ? s->n_error : 0;
+    }
+    bool same = r->n_shard_done == done && r->n_shard_error == given_up;
+    if (!same || (r->state == RUN_RUNNING && (r->n_done != ok || r->n_error != bad)))
+        return "I9 the run's counts are its shards'";
+    if (r->state == RUN_COMPLETE && (r->n_done != ITEMS || r->n_error))
+        return "I9 complete means every item is answered";
+    return NULL;
+}
+
 const char *db_check(const struct db *db)
 {
     const char *bad = db->incidents ? "an incident" : NULL;
+    for (int32_t i = 0; !bad && i < RUNS; i++)
+        bad = check_run(db, i);
     for (int32_t i = 0; !bad && i < SHARDS; i++)
         bad = check_shard(db, i);
     for (int32_t i = 0; !bad && i < RUNS * ITEMS; i++)

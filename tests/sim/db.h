@@ -51,7 +51,7 @@ struct db_agent { /* its id is its key's: one slot each */
     int64_t seen_ms;
 };
 struct db_run {
-    int32_t model, class, n_shard_done, n_done, n_error, generation;
+    int32_t model, class, n_shard_done, n_shard_error, n_done, n_error, generation;
     enum run_state state;
 };
 struct db_shard {
@@ -119,7 +119,7 @@ void db_items(const struct db *db, const struct tx *tx, struct db_items *out);
 bool db_ingest(struct db *db, int64_t now, const struct db_batch *batches, int32_t count,
                struct db_answer *out);
 void db_revoke(struct db *db, int64_t now, int32_t key);
-void db_retry(struct db *db, int32_t run);
+bool db_retry(struct db *db, int32_t run);
 
 uint64_t db_truth(int32_t run, int32_t item, int32_t model);
 /* NULL, or which invariant is broken. */

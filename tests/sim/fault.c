@@ -7,11 +7,8 @@ static void agent_dies(struct world *w, int32_t a, int32_t c)
     (void)c;
     if (!w->agents[a].up)
         return;
-    w->agents[a].up = false;
-    w->agents[a].gen++;
-    w->conns[w->agents[a].conn].open = false;
-    if ((a != 1 && a != 2) || roll(w, 4)) /* else it stays dead */
-        push(w, E_AGENT_UP, w->now_ms + 100 + roll(w, 5000), a);
+    bool for_good = (a == 1 || a == 2) && !roll(w, 4);
+    agent_ends(w, a, !for_good);
 }
 
 /* Up to two and a half leases. */
@@ -26,9 +23,7 @@ static void coord_dies(struct world *w, int32_t a, int32_t c)
     (void)a;
     if (!w->coords[c].up)
         return;
-    coord_stop(w, c);
-    push(w, E_LOCK_FREE, w->now_ms + (roll(w, 2) ? 1 : 4000), c)->db_gen = w->coords[c].db_gen;
-    push(w, E_COORD_UP, w->now_ms + 500 + roll(w, 6000), c);
+    coord_ends(w, c);
 }
 
 /* Wakes as a leader that was. */
@@ -75,11 +70,34 @@ static void key_revoked(struct world *w, int32_t a, int32_t c)
             push(w, E_REVOKED, w->now_ms + roll(w, 2000), c)->key = 1 + a;
 }
 
+/* Notifications come, or they do not. */
+static void hint(struct world *w)
+{
+    for (int32_t c = 0; c < COORDS; c++)
+        if (roll(w, 3))
+            push(w, E_HINT, w->now_ms + roll(w, 300), c);
+}
+
 static void agent_drained(struct world *w, int32_t a, int32_t c)
 {
     (void)c;
     w->db.agents[1 + a].drain = !w->db.agents[1 + a].drain;
     w->durable.agents[1 + a].drain = w->db.agents[1 + a].drain;
+    hint(w);
+}
+
+/* It finishes what runs, hands back the rest and says goodbye. */
+static void agent_leaves(struct world *w, int32_t a, int32_t c)
+{
+    (void)c;
+    push(w, E_AGENT_STOP, w->now_ms, a)->gen = w->agents[a].gen;
+}
+
+static void coord_leaves(struct world *w, int32_t a, int32_t c)
+{
+    (void)a;
+    push(w, E_RESIGN, w->now_ms, c)->gen = w->coords[c].gen;
+    push(w, E_COORD_END, w->now_ms + 1 + roll(w, 3000), c)->gen = w->coords[c].gen;
 }
 
 static void network_cut(struct world *w, int32_t a, int32_t c)
@@ -88,11 +106,19 @@ static void network_cut(struct world *w, int32_t a, int32_t c)
         w->cut_ms[a][c] = w->now_ms + 500 + roll(w, 8000);
 }
 
+static void hinted(struct world *w, int32_t a, int32_t c)
+{
+    (void)a;
+    (void)c;
+    hint(w);
+}
+
 /* ---- which, and when ---- */
 
 static void (*const faults[FAULTS])(struct world *, int32_t a, int32_t c) = {
     agent_dies,   agent_stops,   coord_dies,  coord_stops,   link_cut,
     database_cut, database_dies, key_revoked, agent_drained, network_cut,
+    agent_leaves, coord_leaves,  hinted,
 };
 
 void fault(struct world *w)
@@ -110,8 +136,8 @@ void fault(struct world *w)
 void draw_faults(struct world *w)
 {
     static const uint32_t levels[] = { 0, 0, 50, 300, 1500 };
-    uint32_t *each[] = { &w->p.drop,      &w->p.dup,   &w->p.slow,
-                         &w->p.ambiguous, &w->p.retry, &w->p.error };
+    uint32_t *each[] = { &w->p.drop,  &w->p.dup,   &w->p.slow, &w->p.ambiguous,
+                         &w->p.retry, &w->p.error, &w->p.fail };
     for (size_t i = 0; i < COUNT(each); i++)
         *each[i] = levels[roll(w, COUNT(levels))];
     for (size_t i = 0; i < FAULTS; i++)
@@ -123,10 +149,7 @@ void draw_faults(struct world *w)
 
 static bool stuck(const struct world *w, int32_t run)
 {
-    bool any = w->db.runs[run].state == RUN_ERRED;
-    for (int32_t i = 0; i < SHARDS; i++)
-        any |= w->db.shards[i].run == run && w->db.shards[i].state == SHARD_ERROR;
-    return any;
+    return w->db.runs[run].state == RUN_ERRED || w->db.runs[run].n_shard_error;
 }
 
 /* After the faults: drains off, and what ended in errors is tried again. */
@@ -140,6 +163,7 @@ void operator_turn(struct world *w)
     for (int32_t r = 0; r < RUNS; r++)
         if (stuck(w, r))
             db_retry(&w->db, r);
+    hint(w);
     w->durable = w->db;
     check_all(w);
 }

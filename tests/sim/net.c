@@ -55,11 +55,17 @@ struct sim_event pop(struct world *w)
 
 /* ---- bodies ---- */
 
+static int32_t *bodies_of(struct world *w, const struct body_slot *slots, int32_t owner)
+{
+    return slots == w->bodies ? &w->coords[owner].bodies : &w->agents[owner].bodies;
+}
+
 int32_t body_take(struct world *w, struct body_slot *slots, int32_t owner)
 {
     for (int32_t i = 1; i < BODIES_MAX; i++)
         if (!slots[i].used) {
             slots[i] = (struct body_slot){ .used = true, .owner = owner };
+            ++*bodies_of(w, slots, owner);
             return i;
         }
     broke(w, "I10 bodies leak");
@@ -70,6 +76,8 @@ void body_back(struct world *w, struct body_slot *slots, int32_t i)
 {
     if (i && !slots[i].used)
         broke(w, "I10 a body is freed twice");
+    else if (i)
+        --*bodies_of(w, slots, slots[i].owner);
     slots[i].used = false;
 }
 

@@ -34,11 +34,27 @@ TEST(no_seed_loses_doubles_or_strands_anything)
     for (unsigned long long seed = first; seed < first + count; seed++) {
         const char *broken = seed_run(w, seed);
         if (broken && ++bad <= 5)
-            printf("  seed %llu at %lld ms: %s\n", seed, (long long)w->now_ms, broken);
+            printf("  seed %llu at %lld ms: %s\n    SEEDS=%llu:1 build/dev/bin/sim_test_sim\n",
+                   seed, (long long)w->now_ms, broken, seed);
     }
     print_totals(&w->total, (double)(clock() - began) / CLOCKS_PER_SEC);
     if (bad)
         printf("  %llu of %llu seeds are bad\n", bad, count);
     world_free(w);
     CHECK(!bad);
+}
+
+TEST(a_seed_is_the_same_world_each_time)
+{
+    uint64_t trails[20];
+    struct world *w = world_new();
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        seed_run(w, seed);
+        trails[seed - 1] = w->trail;
+    }
+    for (uint64_t seed = 20; seed; seed--) {
+        seed_run(w, seed);
+        CHECK(w->trail == trails[seed - 1]);
+    }
+    world_free(w);
 }

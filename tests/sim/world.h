@@ -22,7 +22,8 @@ enum {
     CALLS_MAX = 512,
     CONNS_MAX = 8192,
     UNIT_MAX = JOB_CHUNKS_MAX * FETCH_MAX,
-    FAULTS = 10
+    NESTED_MAX = 8, /* events of an agent inside one another */
+    FAULTS = 13
 };
 
 enum kind {
@@ -41,6 +42,10 @@ enum kind {
     E_AGENT_UP,
     E_LOCK_FREE,
     E_OPERATOR,
+    E_HINT,       /* NOTIFY koeval_work */
+    E_RESIGN,     /* SIGTERM for a coordinator */
+    E_COORD_END,  /* its end, a while later */
+    E_AGENT_STOP, /* SIGTERM for an agent */
 };
 
 /* The heavy part of a message. */
@@ -81,13 +86,15 @@ struct body_slot {
 struct sim_coord {
     struct core *core;
     bool up;
+    int32_t bodies; /* that it owns */
     int32_t gen, db_gen;
     int64_t paused_ms, tick_ms, cut_ms; /* cut: from the database */
 };
 
 struct sim_agent {
     struct agent core;
-    bool up, busy;
+    bool up, busy, exited;
+    int32_t bodies; /* that it owns */
     int32_t gen, conn;
     int64_t paused_ms;
     uint64_t lives;
@@ -97,7 +104,7 @@ struct sim_agent {
 };
 
 struct chances { /* in 10,000 */
-    uint32_t drop, dup, slow, ambiguous, retry, error, poison;
+    uint32_t drop, dup, slow, ambiguous, retry, error, fail, poison;
     int32_t delay_ms;
     uint32_t fault[FAULTS];
 };
@@ -114,10 +121,13 @@ struct totals {
 
 struct world {
     uint64_t random;
+    uint64_t trail; /* of all that happened: the same seed leaves the same */
     int64_t now_ms, order, fault_end_ms;
     struct sim_event *pool;
     int32_t *heap, heap_count, *spare, spare_count;
     struct call *calls;
+    struct agent_actions *agent_acts;
+    int32_t nested;
     struct sim_coord coords[COORDS];
     struct sim_agent agents[AGENTS];
     struct conn conns[CONNS_MAX];
@@ -150,6 +160,7 @@ void deliver(struct world *w, enum kind kind, int32_t who, int32_t conn, const s
 void coord_start(struct world *w, int32_t c);
 void coord_stop(struct world *w, int32_t c);
 void coord_disconnect(struct world *w, int32_t c);
+void coord_ends(struct world *w, int32_t c); /* and comes up again */
 void coord_event(struct world *w, const struct sim_event *e);
 void tx_run(struct world *w, const struct sim_event *e);
 void tx_done(struct world *w, const struct sim_event *e);
@@ -157,6 +168,7 @@ void check_all(struct world *w);
 
 /* agents.c */
 void agent_start(struct world *w, int32_t a);
+void agent_ends(struct world *w, int32_t a, bool again);
 void agent_event_in(struct world *w, const struct sim_event *e);
 
 /* fault.c */

@@ -132,6 +132,20 @@ TEST(a_batch_sent_again_while_it_is_held_is_one_batch_and_one_ack)
     CHECK(said(MSG_ACK) == 1 && bodies == 1);
 }
 
+TEST(a_restarted_agent_that_counts_its_batches_anew_is_not_taken_for_itself)
+{
+    lead();
+    join(1, 0);
+    results(1, 1, 5);
+    hear(1, (struct msg){ .kind = MSG_RESULTS,
+                          .number = 1,
+                          .lease = { 99, 1 },
+                          .items = 5,
+                          .bytes = 500,
+                          .body = 1 });
+    CHECK(core_count(core).batches == 2);
+}
+
 TEST(a_flush_that_fails_on_data_is_halved_until_the_poison_stands_alone)
 {
     lead();
