@@ -103,7 +103,7 @@ static void singleton(struct core *core, enum tx_kind kind, int64_t *next_ms, in
 
 static void lead_turn(struct core *core)
 {
-    for (int32_t i = 0; i < TXS_MAX; i++)
+    for (int32_t i = 0; core->txs_waiting && i < TXS_MAX; i++)
         if (core->txs[i].state == TX_WAITING && core->now_ms >= core->txs[i].due_ms)
             tx_again(core, &core->txs[i]);
     singleton(core, TX_WORK, &core->work_ms, core->conf.work_ms);
@@ -139,7 +139,7 @@ static int64_t due_ms(const struct core *core)
         return sooner(at, lead_due_ms(core));
     at = sooner(at, sooner(core->work_ms, core->expire_ms));
     at = sooner(at, sooner(core->beat_ms, sooner(core->renew_ms, core->load_ms)));
-    for (int32_t i = 0; i < TXS_MAX; i++)
+    for (int32_t i = 0; core->txs_waiting && i < TXS_MAX; i++)
         if (core->txs[i].state == TX_WAITING)
             at = sooner(at, core->txs[i].due_ms);
     return sooner(at, flush_due_ms(core));
@@ -240,8 +240,8 @@ struct core_counts core_count(const struct core *core)
                              .batches = core->batches_count,
                              .bytes = core->batches_bytes,
                              .switches = core->switches };
-    for (int32_t i = 0; i < TXS_MAX; i++)
-        n.txs += core->txs[i].state != TX_FREE;
+    for (int kind = 0; kind < TX_KINDS; kind++)
+        n.txs += core->txs_of[kind];
     for (int32_t i = core->oldest; i != NONE; i = core->sessions[i].newer)
         n.bodies += core->sessions[i].body != 0;
     n.bodies += core->batches_count;

@@ -32,6 +32,7 @@ enum tx_kind {
     TX_INGEST, /* batches of many agents */
     TX_LOAD,   /* telemetry of all agents */
 };
+#define TX_KINDS (TX_LOAD + 1)
 
 enum tx_outcome {
     TX_OK,

@@ -2,8 +2,16 @@
 
 #include <string.h>
 
+static void tx_wait(struct core *core, struct tx *tx, int64_t until_ms)
+{
+    core->txs_waiting += tx->state != TX_WAITING;
+    tx->state = TX_WAITING;
+    tx->due_ms = until_ms;
+}
+
 static void tx_send(struct core *core, struct tx *tx)
 {
+    core->txs_waiting -= tx->state == TX_WAITING;
     tx->state = TX_SENT;
     tx->epoch = core->epoch;
     tx->sent_ms = core->now_ms;
@@ -22,7 +30,8 @@ struct tx *tx_new(struct core *core, enum tx_kind kind)
             continue;
         memset(tx, 0, offsetof(struct tx, batches));
         tx->kind = kind;
-        tx->state = TX_WAITING;
+        tx_wait(core, tx, 0);
+        core->txs_of[kind]++;
         core->flushing += kind == TX_INGEST;
         return tx;
     }
@@ -32,6 +41,8 @@ struct tx *tx_new(struct core *core, enum tx_kind kind)
 void tx_end(struct core *core, struct tx *tx)
 {
     core->flushing -= tx->kind == TX_INGEST;
+    core->txs_of[tx->kind]--;
+    core->txs_waiting -= tx->state == TX_WAITING;
     tx->state = TX_FREE;
 }
 
@@ -58,13 +69,7 @@ void tx_again(struct core *core, struct tx *tx)
         tx_send(core, tx);
 }
 
-bool tx_any(const struct core *core, enum tx_kind kind)
-{
-    for (int32_t i = 0; i < TXS_MAX; i++)
-        if (core->txs[i].state != TX_FREE && core->txs[i].kind == kind)
-            return true;
-    return false;
-}
+bool tx_any(const struct core *core, enum tx_kind kind) { return core->txs_of[kind] > 0; }
 
 /* ---- answers ---- */
 
@@ -128,8 +133,8 @@ static void tx_failed(struct core *core, const struct tx *tx)
 
 static void tx_answered(struct core *core, struct tx *tx, const struct event *ev)
 {
-    tx->state = TX_WAITING; /* RETRY, UNKNOWN, FENCED of an older epoch: sent again later */
-    tx->due_ms = core->now_ms + core->conf.retry_ms;
+    /* RETRY, UNKNOWN, FENCED of an older epoch: sent again later */
+    tx_wait(core, tx, core->now_ms + core->conf.retry_ms);
     if (tx->kind == TX_LEAD) {
         tx_end(core, tx);
         lead_done(core, ev->outcome, ev->answer);
