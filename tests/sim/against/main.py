@@ -174,8 +174,9 @@ class Both:
         theirs = [(self.models.index(m), self.classes.index(c) + 1 if c else 0, n) for m, c, n in rows]
         self.same("work", sorted(pairs(self.model.ask("work"), 3)), sorted(theirs))
 
-    def claim(self):
-        a, m, n = self.some_agent(), self.random.randint(1, 2), self.random.randint(1, 3)
+    def claim(self, a=None, m=None, n=None):
+        a = a or self.some_agent()
+        m, n = m or self.random.randint(1, 2), n or self.random.randint(1, 3)
         ours = pairs(self.model.ask("claim", self.now(), LEASE_MS, a, m, n), 5)
         rows = self.sql("select shard_id, lease_epoch, run_id, plan_lo, plan_hi from"
                         " shard_claim(%s,%s,%s,%s,%s)", self.agents[a], self.models[m], n, "10 s")
@@ -197,9 +198,9 @@ class Both:
         ours = self.model.ask("expire", self.now(), GRACE_MS)
         self.same("expire", ours[0], self.sql("select shard_expire(%s,'1 s')")[0][0])
 
-    def fail(self):
-        s, e, a = self.some_lease()
-        reason = self.random.choice(list(REASONS))
+    def fail(self, lease=None, reason=None):
+        s, e, a = lease or self.some_lease()
+        reason = reason or self.random.choice(list(REASONS))
         self.model.ask("fail", self.now(), s, e, a, REASONS[reason])
         self.sql("select shard_fail(%s,%s,%s,%s,%s,null)", self.shard + s - 1, e, self.agents[a], reason)
 
@@ -256,18 +257,30 @@ class Both:
         else:
             operator("select node_resume(%s)", self.keys[a])
 
-    def seen(self):
-        a = self.some_agent()
+    def seen(self, a=None):
+        a = a or self.some_agent()
         self.model.ask("seen", self.now(), a)
         self.sql("select agent_telemetry(%s,%s,'{0}','{0}','{0}','{0}','{0}','{0}')", [self.agents[a]])
 
-    def time_passes(self):
-        seconds = PASS_S * self.random.choice((1, 1, 2, 2, 5, 9))
+    def time_passes(self, times=None):
+        seconds = PASS_S * (times or self.random.choice((1, 1, 2, 2, 5, 9)))
         self.model.ask("pass", seconds * 1000)
         older = f"- interval '{seconds} s'"
         root(f"update shard set lease_expires = lease_expires {older}, not_until = not_until {older}"
              " where run_id between %s and %s + 2", self.run, self.run)
         root(f"update agent set last_seen = last_seen {older} where agent_id = any (%s)", self.agents[1:])
+
+    def bad_luck(self):
+        """An agent fails all it can get, again and again, until shards are given up."""
+        a, m = self.some_agent(), self.random.randint(1, 2)
+        for _ in range(self.random.randint(1, 3)):
+            before = len(self.grants)
+            self.time_passes(self.random.choice((8, 9)))  # just before another may be first, or after
+            for other in range(1, self.model.agents + 1):
+                self.seen(other)
+            self.claim(a, m, 12)
+            for lease in self.grants[before:]:
+                self.fail(lease, "oom")
 
     def another_epoch(self):
         """Nothing of an epoch that is over comes in."""
@@ -292,7 +305,8 @@ class Both:
         return shard, epoch, self.some_agent() if self.random.random() < 0.04 else agent
 
     CALLS = [(claim, 16), (ingest, 34), (renew, 8), (fail, 6), (items, 8), (expire, 5), (work, 4),
-             (time_passes, 6), (retry, 3), (drain, 3), (seen, 3), (revoke, 0.3), (another_epoch, 0.5)]
+             (time_passes, 6), (retry, 3), (drain, 3), (seen, 3), (revoke, 0.3), (another_epoch, 0.5),
+             (bad_luck, 1)]
 
     def step(self):
         if self.random.random() < 0.05:
