@@ -78,7 +78,8 @@ struct core {
     int32_t held_free, held_count, *held_heads, held_mask;
 
     struct tx *txs;
-    int32_t txs_of[TX_KINDS], txs_waiting; /* how many are used, and wait: most turns need no walk */
+    int32_t txs_of[TX_KINDS],
+        txs_waiting;  /* how many are used, and wait: most turns need no walk */
     int32_t renew_at; /* slot of the next session in the renewal under way, or NONE */
 
     struct batch *batches;
