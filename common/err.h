@@ -21,8 +21,16 @@ struct err {
     char text[512];
 };
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 void err_put(struct err *err, enum err_code code, const char *fmt, ...) PRINTF(3, 4);
 void err_prefix(struct err *err, const char *fmt, ...) PRINTF(2, 3);
+
+#ifdef __cplusplus
+}
+#endif
 
 /* Both are false, so that a failure is one line: return err_set(err, ERR_INPUT, "..."); and they
  * are so where the compiler can see it: what follows values knows that the caller failed too. */

@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 static inline uint32_t convert_bits(float x)
 {
     uint32_t bits;
@@ -53,4 +57,7 @@ static inline void convert_store(void *to, enum dtype type, int64_t i, float x)
         ((uint16_t *)to)[i] = type == BF16 ? convert_to_bf16(x) : convert_to_f16(x);
 }
 
+#ifdef __cplusplus
+}
+#endif
 #endif

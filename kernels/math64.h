@@ -6,8 +6,15 @@
 #ifndef MATH64_H
 #define MATH64_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 double math64_exp(double x);
 double math64_log(double x);
 void math64_sincos(double x, double *sin, double *cos);
 
+#ifdef __cplusplus
+}
+#endif
 #endif
