@@ -146,6 +146,7 @@ struct ops {
     const char *name;
 
     void (*close)(struct dev *dev);
+    int64_t (*memory)(struct dev *dev); /* NULL: as much as the host has */
     bool (*reserve)(struct dev *dev, const struct room *room, struct err *err);
     int64_t (*room_bytes)(const struct dev *dev, const struct room *room);
     bool (*sync)(struct dev *dev, struct err *err);
@@ -160,6 +161,7 @@ struct ops {
     void (*weight_free)(struct dev *dev, struct weight *weight);
     int64_t (*weight_bytes)(const struct dev *dev, int32_t n, int32_t k);
     void (*layer_prefetch)(struct dev *dev, int32_t layer);
+    bool (*stream)(struct dev *dev, bool on); /* NULL: all weights are resident */
 
     void (*rope_fill)(struct dev *dev, const struct rope *rope, const float *inv_freq,
                       float factor);
@@ -194,8 +196,9 @@ struct dev {
     char facts[256];
 };
 
-/* "cpu" (the best instruction set), "cpu:scalar", "cpu:avx2" (that one at most).  threads: compute
- * threads of a CPU, 0 for one a core that this process may run on. */
+/* "cpu" (the best instruction set), "cpu:scalar", "cpu:avx2" (that one at most); "cuda:N", the GPU
+ * that the driver counts so.  threads: compute threads of a CPU, 0 for one a core that this process
+ * may run on. */
 bool dev_open(struct dev **out, const char *device, int32_t threads, struct err *err) MUST;
 /* All memory and weights of the device must have been given back; NULL is allowed. */
 void dev_close(struct dev *dev);
@@ -203,6 +206,15 @@ AUTO_FREES(struct dev *, dev_close)
 
 /* Sets dev->type and dev->mode.  Weights, mats and reserved room of the old numerics are void. */
 void dev_numerics(struct dev *dev, enum dtype model, enum dev_mode mode);
+
+/* Layers whose weights are on the device at once when they are streamed. */
+enum { STREAM_LAYERS = 3 };
+
+/* Bytes of device memory that are free now. */
+static inline int64_t dev_memory(struct dev *dev)
+{
+    return dev->ops->memory ? dev->ops->memory(dev) : INT64_MAX / 2;
+}
 
 /* Gets scratch memory for calls up to `room`, instead of what was reserved before. */
 static inline bool MUST dev_reserve(struct dev *dev, const struct room *room, struct err *err)
@@ -266,6 +278,14 @@ static inline void weight_free(struct dev *dev, struct weight *weight)
 static inline int64_t weight_bytes(const struct dev *dev, int32_t n, int32_t k)
 {
     return dev->ops->weight_bytes(dev, n, k);
+}
+
+/* Whether the weights of layers that are made from now on stay in host memory and pass through
+ * device memory, a few layers at a time: on, if the backend can.  Returns how it is from now on. No
+ * bit depends on it.  Called while no weight is there. */
+static inline bool dev_stream(struct dev *dev, bool on)
+{
+    return dev->ops->stream && dev->ops->stream(dev, on);
 }
 
 /* The layer's weights will be wanted soon; a hint. */

@@ -34,7 +34,9 @@ bool engine_open(struct engine **out, const struct engine_conf *conf, struct err
         return err_wrap(err, "device %s", conf->device);
     e->chunk = conf->chunk_rows > 0 ? conf->chunk_rows : CHUNK_ROWS_DEFAULT;
     e->wave_rows = conf->wave_rows > 0 ? conf->wave_rows : WAVE_ROWS_DEFAULT;
-    e->memory_bytes = conf->memory_bytes > 0 ? conf->memory_bytes : INT64_MAX / 2;
+    e->memory_bytes = dev_memory(e->dev);
+    if (conf->memory_bytes > 0 && conf->memory_bytes < e->memory_bytes)
+        e->memory_bytes = conf->memory_bytes;
     snprintf(e->facts, sizeof(e->facts), "{\"engine\":%d,%s}", ENGINE_NUMERICS, e->dev->facts);
     *out = TAKE(e);
     return true;
@@ -58,9 +60,14 @@ const struct model_config *engine_model(const struct engine *engine)
 
 /* ---- a model ---- */
 
+/* Weights that would leave less than a quarter of the memory to the waves are streamed, where the
+ * device can: large waves hide the copies, small ones cost more than that. */
 static bool weights_fit(struct engine *e, const struct tensors *tensors, struct err *err)
 {
-    e->weights_bytes = weights_bytes(e->dev, &e->config, tensors->tied);
+    int64_t resident = weights_bytes(e->dev, &e->config, tensors->tied, false);
+    bool streamed = dev_stream(e->dev, resident > e->memory_bytes / 4 * 3);
+
+    e->weights_bytes = weights_bytes(e->dev, &e->config, tensors->tied, streamed);
     if (e->weights_bytes < e->memory_bytes)
         return true;
     return err_set(err, ERR_DEVICE, "the weights need %lld bytes, %lld are there",

@@ -116,6 +116,7 @@ static void last_layer_run(struct forward *f, const struct wave *w, const int32_
     int32_t layer = f->config->layers - 1;
     const struct layer_weights *l = &f->weights->layer[layer];
 
+    op_layer_prefetch(f->dev, 0); /* the next wave's */
     for (int32_t i = 0; i < w->rows; i += f->chunk)
         keys_and_values(f, l, chunk_at(f, w, i));
     for (int32_t i = 0; i < w->scored; i += f->chunk) {

@@ -38,9 +38,9 @@ static struct mat *mat_at(struct layer_weights *layer, const struct place *place
     return (struct mat *)((char *)layer + place->at);
 }
 
-int64_t weights_bytes(const struct dev *dev, const struct model_config *c, bool tied)
+int64_t weights_bytes(const struct dev *dev, const struct model_config *c, bool tied, bool streamed)
 {
-    int64_t layer = 0;
+    int64_t layer = 0, vectors = 0;
 
     for (size_t i = 0; i < COUNT(weight_places); i++) {
         struct role_shape s = role_shape(c, weight_places[i].role);
@@ -48,8 +48,9 @@ int64_t weights_bytes(const struct dev *dev, const struct model_config *c, bool 
     }
     for (size_t i = 0; i < COUNT(mat_places); i++)
         if (role_exists(c, mat_places[i].role))
-            layer += role_shape(c, mat_places[i].role).cols * dtype_bytes(dev->type);
-    return layer * c->layers + weight_bytes(dev, c->vocab, c->hidden) * (tied ? 1 : 2) +
+            vectors += role_shape(c, mat_places[i].role).cols * dtype_bytes(dev->type);
+    return layer * (streamed ? STREAM_LAYERS : c->layers) + vectors * c->layers +
+           weight_bytes(dev, c->vocab, c->hidden) * (tied ? 1 : 2) +
            c->hidden * dtype_bytes(dev->type);
 }
 

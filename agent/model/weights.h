@@ -18,8 +18,10 @@ struct weights {
     int32_t layers;
 };
 
-/* Bytes that weights_load will take, known from the configuration alone. */
-int64_t weights_bytes(const struct dev *dev, const struct model_config *config, bool tied);
+/* Bytes that weights_load will take of the device, known from the configuration alone; streamed: of
+ * a few layers at once (dev_stream). */
+int64_t weights_bytes(const struct dev *dev, const struct model_config *config, bool tied,
+                      bool streamed);
 
 /* Converts to dev->type.  ERR_DEVICE when memory is short. */
 bool weights_load(struct weights *out, struct dev *dev, const struct model_config *config,
