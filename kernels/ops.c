@@ -3,6 +3,7 @@
 
 #include "kernels/convert.h"
 #include "kernels/cpu/cpu.h"
+#include "kernels/cuda/cuda.h"
 #include "kernels/ref/ref.h"
 
 bool dev_open(struct dev **out, const char *device, int32_t threads, struct err *err)
@@ -11,9 +12,12 @@ bool dev_open(struct dev **out, const char *device, int32_t threads, struct err 
         return cpu_open(out, NULL, threads, err);
     if (!strncmp(device, "cpu:", 4))
         return cpu_open(out, device + 4, threads, err);
+    if (!strncmp(device, "cuda:", 5))
+        return cuda_open(out, device + 5, err);
     if (!strcmp(device, "ref"))
         return ref_open(out, err);
-    return err_set(err, ERR_INPUT, "no device is called '%s'; there are: cpu, cpu:avx2, cpu:scalar",
+    return err_set(err, ERR_INPUT,
+                   "no device is called '%s'; there are: cpu, cpu:avx2, cpu:scalar, cuda:N",
                    device);
 }
 
