@@ -22,7 +22,7 @@ static const struct run {
     double page_most, page_mean; /* of requests of one page at most */
 } runs[] = {
     { "fp32", ENGINE_F32, ENGINE_HF, 1e-5, 2e-6, 1e-5, 2e-6 },
-    { "bf16", ENGINE_BF16, ENGINE_HF, 0.05, 0.012, 0.016, 0.003 },
+    { "bf16", ENGINE_BF16, ENGINE_HF, 0.05, 0.012, 0.016, 0.004 },
     { "f16", ENGINE_F16, ENGINE_HF, 0.006, 0.0015, 0.003, 0.0012 },
     { "bf16 paged", ENGINE_BF16, ENGINE_HF, 0.025, 0.0035, 0.025, 0.0055 },
 };
@@ -176,7 +176,9 @@ static bool case_run(struct distances *d, const struct golden *g, const char *di
     static float logprob[REQUESTS_MAX * TARGETS_MAX];
     struct engine_answer answers[REQUESTS_MAX];
     AUTO(engine_close) struct engine *e = NULL;
-    struct engine_conf conf = { .device = "cpu", .threads = 1, .chunk_rows = 32 };
+    const char *device =
+        getenv("KOEVAL_DEVICE"); /* another backend answers to the same reference */
+    struct engine_conf conf = { .device = device ? device : "cpu", .threads = 1, .chunk_rows = 32 };
 
     if (!engine_open(&e, &conf, err) || !engine_load(e, dir, run->dtype, run->mode, err) ||
         !engine_score(e, g->request, g->count, answers, logprob, NULL, NULL, err))
