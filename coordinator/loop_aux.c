@@ -96,6 +96,11 @@ static void keys_read(struct loop *loop, struct rows *rows)
     if (count != loop->keys_count || !loop->keys)
         log_event(LOG_INFO, "key.table", "keys=%d", count);
     keys_take(loop, keys, count);
+    /* A key that was rotated ends at its time, not at the next poll after it. */
+    if (all && !rows_null(rows, 0, "next_ms")) {
+        int64_t at = clock_monotonic_ms() + rows_i64(rows, 0, "next_ms") + 1;
+        loop->keys_ms = at < loop->keys_ms ? at : loop->keys_ms;
+    }
 }
 
 /* ---- jobs ---- */
@@ -183,9 +188,7 @@ static void aux_send(struct loop *loop, const struct aux *a, int64_t now_ms)
                 AUX_MS);
         break;
     case AUX_KEYS:
-        pg_send(loop->aux,
-                "select key_id, pubkey from agent_key where revoked_at is null order by key_id",
-                NO_ARGS, now_ms, AUX_MS);
+        pg_send(loop->aux, "select * from key_good()", NO_ARGS, now_ms, AUX_MS);
         break;
     case AUX_JOB_CLAIM:
         pg_send(loop->aux,

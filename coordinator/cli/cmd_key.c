@@ -17,7 +17,8 @@ static const struct column columns[] = {
     { "key_id", "key", COLUMN_RIGHT },   { "node", NULL, COLUMN_LEFT },
     { "state", NULL, COLUMN_LEFT },      { "public_key", "public key", COLUMN_LEFT },
     { "agents", NULL, COLUMN_RIGHT },    { "created_by", "added by", COLUMN_LEFT },
-    { "created_at", "at", COLUMN_LEFT }, { "reason", NULL, COLUMN_LEFT },
+    { "created_at", "at", COLUMN_LEFT }, { "expires_at", "until", COLUMN_LEFT },
+    { "reason", NULL, COLUMN_LEFT },
 };
 
 /* Never over a file that is there: the old key may be in use. */
@@ -86,12 +87,16 @@ static bool key_add(struct cli *cli, struct err *err)
 static void key_row(struct table *table, struct rows *rows, int row)
 {
     size_t size;
-    char text[41], at[17];
+    char text[41], at[17], until[17];
     const void *key = rows_bytes(rows, row, "key", &size);
-    const char *state = rows_null(rows, row, "revoked_at") ? "active" : "revoked";
+    const char *state = !rows_null(rows, row, "revoked_at")   ? "revoked"
+                        : !rows_null(rows, row, "expires_at") ? "rotated"
+                                                              : "active";
     assert(size == 32);
     zmq_z85_encode(text, key, size);
     snprintf(at, sizeof(at), "%s", rows_text(rows, row, "created_at"));
+    if (!rows_null(rows, row, "expires_at"))
+        snprintf(until, sizeof(until), "%s", rows_text(rows, row, "expires_at"));
     table_cell(table, rows_text(rows, row, "key_id"), rows_text(rows, row, "key_id"));
     table_text(table, rows_text(rows, row, "node"));
     table_text(table, state);
@@ -100,6 +105,7 @@ static void key_row(struct table *table, struct rows *rows, int row)
     table_i64(table, rows_i64(rows, row, "agents"));
     table_text(table, rows_text(rows, row, "created_by"));
     table_text(table, at);
+    table_text(table, rows_null(rows, row, "expires_at") ? NULL : until);
     table_text(table, rows_text(rows, row, "reason"));
 }
 
@@ -164,6 +170,51 @@ static bool key_revoke(struct cli *cli, struct err *err)
     return true;
 }
 
+/* The one key that a rotation can mean: by its number, or the node's only one without an end. */
+static bool key_meant(int64_t *out, struct cli *cli, struct db *db, struct err *err)
+{
+    AUTO(buf_free) struct buf which = { 0 };
+    AUTO(rows_free) struct rows *keys = NULL, *fresh = NULL;
+    const char *word = cli_arg(cli, 0);
+    if (!keys_meant(&keys, cli, db, err) ||
+        !db_call(&fresh, db,
+                 "select key_id from key_list where revoked_at is null and (key_id::text = $1"
+                 " or (node = $1 and expires_at is null)) order by 1",
+                 ARGS(TEXT(word)), err))
+        return false;
+    if (rows_count(fresh) == 1) {
+        *out = rows_i64(fresh, 0, "key_id");
+        return true;
+    }
+    for (int r = 0; r < rows_count(keys); r++)
+        buf_put_fmt(&which, "%s%s", r ? ", " : "", rows_text(keys, r, "key_id"));
+    return err_set(err, ERR_INPUT, "node %s has the keys %s: say which, by its number", word,
+                   buf_text(&which));
+}
+
+static bool key_rotate(struct cli *cli, struct err *err)
+{
+    struct db *db;
+    uint8_t key[32];
+    int64_t old;
+    AUTO(rows_free) struct rows *rows = NULL;
+    if (!public_key(key, cli_arg(cli, 1), err) || !cli_db(&db, cli, err) ||
+        !key_meant(&old, cli, db, err) ||
+        !db_call(&rows, db, "select * from key_rotate($1, $2, $3::float8 * interval '1 minute')",
+                 ARGS(I64(old), BYTES(key, 32), F64(cli_f64(cli, "overlap"))), err))
+        return false;
+    cli_field_text(cli, "node", rows_text(rows, 0, "node"));
+    cli_field_i64(cli, "key", rows_i64(rows, 0, "key_id"));
+    cli_field_i64(cli, "old_key", old);
+    cli_field_text(cli, "old_key_until", rows_text(rows, 0, "expires_at"));
+    cli_note(cli, "start the agents of the node again with the new key before then");
+    return true;
+}
+
+static const struct option rotate_options[] = {
+    { OPTION_F64, "overlap", "MINUTES", "60", "how long the old key is good yet; 0: no longer" },
+    { OPTION_END, NULL, NULL, NULL, NULL },
+};
 static const struct option add_options[] = {
     { OPTION_TEXT, "node", "NODE", NULL, "the name of the machine" },
     { OPTION_END, NULL, NULL, NULL, NULL },
@@ -192,6 +243,18 @@ const struct command key_commands[] = {
       .role = ROLE_OPERATOR,
       .help = "who is admitted, who was",
       .run = key_list },
+    { .words = "key rotate",
+      .role = ROLE_ADMIN,
+      .usage = "KEY|NODE FILE|KEY [--overlap MINUTES]",
+      .help = "a new key for a node; the old one ends after the overlap",
+      .more =
+          "koeval key new FILE on the node; rotate; start its agents again with the new key. No\n"
+          "item is lost: an agent gives back what it holds, and what a key holds at its end\n"
+          "goes to others.",
+      .options = rotate_options,
+      .args_min = 2,
+      .args_max = 2,
+      .run = key_rotate },
     { .words = "key revoke",
       .role = ROLE_ADMIN,
       .usage = "KEY|NODE --reason TEXT",

@@ -16,6 +16,7 @@ static const struct {
     { "overdue", CELL_WARN },  { "incomplete", CELL_WARN }, { "erred", CELL_BAD },
     { "failed", CELL_BAD },    { "lost", CELL_BAD },        { "revoked", CELL_BAD },
     { "cancelled", CELL_DIM }, { "withdrawn", CELL_DIM },   { "quarantined", CELL_BAD },
+    { "rotated", CELL_WARN },
 };
 
 enum cell_style state_style(const char *state)

@@ -19,6 +19,16 @@ with setting as (
      where w.role <> 'koeval_reader'
        and not exists (select from role_setting x
                         where (x.role, x.name, x.value) = (w.role, s.name, s.value))
+), stranger as ( -- a login that is a role by membership has none of the role's own settings
+    select l.rolname || ' (in ' || string_agg(distinct w.role, ', ') || ')' as name
+      from pg_roles l join wanted_role w on l.rolname <> w.role
+      join pg_roles g on g.rolname = w.role
+     where l.rolcanlogin and not l.rolsuper and w.role <> 'koeval_reader'
+       and l.rolname not in (select role from wanted_role) and pg_has_role(l.oid, g.oid, 'member')
+       and exists (select from silent s
+                    where not exists (select from role_setting x
+                                       where (x.role, x.name, x.value) = (l.rolname, s.name, s.value)))
+     group by l.rolname
 ), server as ( -- what a superuser's own statements, and the server, may write
     select * from (values
         ('log_statement', array['none', 'ddl'], 'statements are logged with what stands in them'),
@@ -48,6 +58,10 @@ with setting as (
     select 4, 'log settings of roles', coalesce('missing: ' || names, 'all there'), names is null,
            'run koeval db init as a superuser: it sets them again'
       from lacking
+    union all
+    select 4, 'log settings of members', coalesce('missing: ' || string_agg(name, '; ' order by name), 'all there'),
+           count(*) = 0, 'a membership gives no settings: alter role NAME set the six log settings of roles.sql'
+      from stranger
     union all
     select 5, 'pgcrypto in schema ext', coalesce(max(extversion), 'missing'), count(*) = 1,
            'run koeval db init as a superuser'

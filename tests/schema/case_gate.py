@@ -124,3 +124,30 @@ def keys_are_added_once_and_never_again_after_revocation():
     admin("select key_revoke(%s,'lost')", key)
     assert err(admin, "select key_revoke(%s,'lost')", key) == "KE005"
     assert err(admin, "select key_add(%s,'n-new')", sha("new")) == "KE009"
+
+
+def rotated_key_works_beside_the_new_one_and_ends_at_its_time():
+    with Leader() as k:
+        root("update agent set intent='active'")
+        old = one(World.admin, "select key_add(%s,'n-rot')", sha("rot1"))
+        a = k.hello("rot1")
+        m, run = fresh()
+        g = k.grant(a, m)
+        new, node, until = q(World.admin, "select * from key_rotate(%s,%s,'1 h')", old, sha("rot2"))[0]
+        good = lambda: {r[0]: r[1] for r in q(k.c, "select key_id, next_ms from key_good()")}
+        assert node == "n-rot" and {old, new} <= set(good()) and 3500000 < good()[new] <= 3600000
+        b = k.hello("rot2")  # overlap: both are heard
+        assert k.flush([(a, g)], answers(1, [0]))[0][1] == "COMMITTED"
+        q(World.admin, "select * from key_rotate(%s,%s,'0')", old, sha("rot2"))  # again: the end moves
+        assert old not in good() and new in good() and good()[new] is None
+        assert k.flush([(a, g)], answers(1, [1]))[0][1:3] == ("REJECTED", "key revoked")
+        assert root("select attempts, outcome from shard join lease using (shard_id, lease_epoch) where"
+                    " shard_id=%s", g[0]) == [(0, "revoked")]
+        for shard, epoch, _, lo, hi in k.claim(b, m, 9):  # no item is lost, the stored one stays
+            assert lo > 0 or 0 not in k.missing(shard)
+            k.flush([(b, (shard, epoch))], answers(1, k.missing(shard)))
+        assert run_state(run) == "complete"
+        assert err(admin, "select * from key_rotate(%s,%s,'1 h')", old, sha("rot3")) == "KE005"
+        assert err(admin, "select * from key_rotate(%s,%s,'1 h')", new, sha("rot2")) == "KE009"
+        assert err(admin, "select * from key_rotate(%s,%s,'91 days')", new, sha("rot3")) == "KE004"
+        assert err(admin, "select * from key_rotate(%s,%s,'1 h')", new, sha("k1")) == "KE009"  # another node's

@@ -95,6 +95,33 @@ def quarantining(site):
     site.koeval("board", "wait", BOARD)
 
 
+def rotating(site):
+    """The old key's agent sleeps through the end of the overlap with work in its hands."""
+    agents = {d.name: d for d in site.daemons if d.name.startswith("agent")}
+    for agent in agents.values():
+        agent.send(signal.SIGSTOP)
+    site.launch("autumn", MODELS[:1], [TASK], *kill.LAUNCH)
+    node = wait_for("a lease", lambda: site.value(
+        "select k.node from koeval.shard s join koeval.agent a on a.agent_id = s.lease_agent"
+        " join koeval.agent_key k using (key_id) where s.state = 'leased' limit 1"))
+    old = agents.pop("agent-" + node[-1])
+    site.koeval("key", "new", f"{site.dir}/keys/next")
+    said = site.koeval_json("key", "rotate", node, f"{site.dir}/keys/next", "--overlap", "0.02")
+    states = lambda: {row["key_id"]: row["state"] for row in site.koeval_json("key", "list")["keys"]}
+    assert said["node"] == node and states()[said["key"]] == "active", said
+    for agent in agents.values():
+        agent.kill()  # the new key alone is left to do it
+    new = site.agent("agent-next", *kill.UNIT, key=f"{site.dir}/keys/next")
+    site.complete("autumn")
+    assert site.digest("autumn") == site.digest("spring"), "other answers than before the rotation"
+    wait_for("the end of the overlap", lambda: states()[said["old_key"]] == "revoked")
+    old.send(signal.SIGCONT)
+    wait_for("the old key to be refused", lambda: old.said("link.unauthorised") +
+             old.said("link.refused"))  # at the next handshake, or by the next message on the old one
+    assert new.alive() and "number" in refuse(site, 2, "key", "rotate", node, "x", "--overlap", "soon")
+    site.koeval("board", "wait", BOARD)
+
+
 def comparing(site):
     editions = site.koeval_json("board", "history", BOARD)["editions"]
     assert [e["models"] for e in editions[:2]] == [2, 1], editions
@@ -102,6 +129,7 @@ def comparing(site):
     moved = {row["model"]: row["moved"] for row in diff["models"]}
     assert moved[MODELS[1]] == "new" and moved[MODELS[0]] in ("=", "down 1"), diff
     assert not diff["definition_changed"]
+    assert site.koeval("doctor"), "nothing is wrong here"
     STATE["editions"] = [str(diff["edition_from"]), str(diff["edition_to"])]
     back = site.koeval_json("board", "diff", BOARD, str(diff["edition_to"]), str(diff["edition_from"]))
     assert {row["model"]: row["moved"] for row in back["models"]}[MODELS[1]] == "gone"
@@ -135,8 +163,9 @@ def rescoring(site):
 
 
 def taking_back(site):
-    run = site.runs("spring")[0][0]
-    site.koeval("run", "void", run, "--reason", "wrong revision")
+    for name in ("spring", "autumn"):  # the newest run counts, and then the one before
+        run = site.runs(name)[0][0]
+        site.koeval("run", "void", run, "--reason", "wrong revision")
     assert "voided already" in refuse(site, 1, "run", "void", run)
     refuse(site, 3, "run", "void", "999999")
     refuse(site, 3, "run", "cancel", "999999")
@@ -163,7 +192,7 @@ def having_read(site):
                      "board.edition", "node.quarantine", "node.resume", "rank.rollback"}, names
     assert len(happened) == len({json.dumps(event) for event in happened}), "an event was told twice"
     told = [event for event in happened if event["event"] == "run.complete"]
-    assert len(told) == 3 and any(f"{MODELS[0]} on {TASK} (spring)" == e["about"] for e in told), told
+    assert len(told) == 4 and any(f"{MODELS[0]} on {TASK} (spring)" == e["about"] for e in told), told
     assert len(read("people")) == len(happened)
     listed = site.koeval_json("events", "--last", "500", "--level", "warn")["events"]
     assert all(event["level"] in "WE" for event in listed)
@@ -176,6 +205,7 @@ TESTS = [
     ("a paused campaign grants nothing, a resumed one ends", pausing),
     ("a quarantined node stores nothing, and its work is done by others", quarantining),
     ("editions are listed and compared", comparing),
+    ("a rotated key ends at its time and loses no item", rotating),
     ("a board moves to another scorer, shows the ranks before and after, and goes back", rescoring),
     ("voided runs and withdrawn models leave the board", taking_back),
     ("the readers have read each event once", having_read),

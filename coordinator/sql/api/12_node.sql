@@ -101,3 +101,49 @@ begin
     perform pg_notify('koeval_key', '');
     return n;
 end $$;
+
+-- A new key for the node of an old one, which stays good for the overlap: agents are started again with
+-- the new one meanwhile. The same pair again moves the end. Returns the new key.
+create or replace function key_rotate(p_key int, p_pubkey bytea, p_overlap interval, out key_id int,
+    out node text, out expires_at timestamptz) language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+#variable_conflict use_column
+declare
+    old agent_key;
+begin
+    select * into old from agent_key k where k.key_id = p_key and k.revoked_at is null for update;
+    if not found then
+        raise exception 'key % is unknown or revoked', p_key using errcode = 'KE005';
+    end if;
+    if old.pubkey = p_pubkey then
+        raise exception 'key % cannot follow itself', p_key using errcode = 'KE009';
+    end if;
+    if p_overlap < interval '0' or p_overlap > interval '90 days' then
+        raise exception 'an overlap is 0 to 90 days' using errcode = 'KE004';
+    end if;
+    key_rotate.key_id := key_add(p_pubkey, old.node);
+    key_rotate.node := old.node;
+    key_rotate.expires_at := clock_timestamp() + p_overlap;
+    update agent_key k set expires_at = key_rotate.expires_at where k.key_id = p_key;
+    -- Whoever rotates in a circle means the new one to stay.
+    update agent_key k set expires_at = null where k.key_id = key_rotate.key_id;
+    perform command_log('key_rotate', jsonb_build_object('key', p_key, 'new', key_rotate.key_id,
+                        'until', key_rotate.expires_at));
+    perform pg_notify('koeval_key', '');
+end $$;
+
+-- The keys that are good now, and in how many milliseconds the next one ends (null: none does). What is
+-- past its time is revoked first, as by an order: nothing that it says is stored from then on.
+create or replace function key_good()
+returns table (key_id int, pubkey bytea, next_ms bigint) language plpgsql
+security definer set search_path = koeval, pg_temp as $$
+#variable_conflict use_column
+begin
+    perform key_revoke(k, 'rotated')
+       from (select key_id as k from agent_key where revoked_at is null and expires_at <= clock_timestamp()
+              order by key_id) x;
+    return query
+    select g.key_id, g.pubkey,
+           (extract(epoch from min(g.expires_at) over () - clock_timestamp()) * 1000)::bigint
+      from agent_key g where g.revoked_at is null order by g.key_id;
+end $$;

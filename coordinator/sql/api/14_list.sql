@@ -71,8 +71,8 @@ select pg_temp.describe('koeval.node_list', 'One row per agent that ever said he
     'age', 'How old this row is: since the coordinator last wrote.');
 
 create or replace view koeval.key_list as
-select k.key_id, k.node, encode(k.pubkey, 'hex') as pubkey, k.created_by, k.created_at, k.revoked_at,
-       k.reason, (select count(*) from koeval.agent a where a.key_id = k.key_id)::int as agents
+select k.key_id, k.node, encode(k.pubkey, 'hex') as pubkey, k.created_by, k.created_at, k.expires_at,
+       k.revoked_at, k.reason, (select count(*) from koeval.agent a where a.key_id = k.key_id)::int as agents
   from koeval.agent_key k;
 
 select pg_temp.describe('koeval.key_list', 'Keys of nodes.',
@@ -81,6 +81,7 @@ select pg_temp.describe('koeval.key_list', 'Keys of nodes.',
     'pubkey', 'Public key, hex.',
     'created_by', 'Who added it.',
     'created_at', 'When.',
+    'expires_at', 'Rotated: until when it is good; null: no end is set.',
     'revoked_at', 'When it was revoked; null: it is good.',
     'reason', 'Why it was revoked.',
     'agents', 'Agents that have used it.');

@@ -24,7 +24,7 @@ grant select on command, incident, agent_key to koeval_admin;
 grant execute on function schema_check
     to koeval_coordinator, koeval_ranker, koeval_operator, koeval_admin;
 grant execute on function coordinator_lead, coordinator_beat, coordinator_depose, agent_hello,
-    agent_telemetry, agent_models, agent_intents, work_list, shard_claim, lease_renew, lease_measure,
+    agent_telemetry, agent_models, agent_intents, key_good, work_list, shard_claim, lease_renew, lease_measure,
     shard_expire, shard_fail, response_ingest, shard_missing, item_fetch, job_claim, job_renew,
     job_finish, job_fail, plan_begin, plan_write, plan_seal, scorer_add, run_scorers,
     score_begin, score_items, score_write to koeval_coordinator;
@@ -35,5 +35,5 @@ grant execute on function task_import, item_import, task_seal, task_group_import
     campaign_retry, campaign_cancel, campaign_priority,
     run_cancel, run_retry, run_restart, run_void, scorer_add, board_define, job_retry, node_drain,
     node_quarantine, node_resume to koeval_operator, koeval_admin;
-grant execute on function key_add, key_revoke, model_withdraw, board_rescore, rank_rollback
+grant execute on function key_add, key_rotate, key_revoke, model_withdraw, board_rescore, rank_rollback
     to koeval_admin;

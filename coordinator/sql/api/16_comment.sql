@@ -48,6 +48,8 @@ comment on function node_quarantine is
 comment on function node_resume is 'Takes node_drain or node_quarantine back.';
 comment on function key_add is
     'Admits a public key (32 bytes) for a node: key_id. The same again is a no-op; a revoked key stays revoked.';
+comment on function key_rotate is
+    'A new public key for the node of an old key, which stays good for the overlap (0 to 90 days): the new key, its node, the end of the old one.';
 comment on function key_revoke is
     'From its return on nothing that comes by this key is stored; answers how many leases it ended.';
 comment on function model_withdraw is

@@ -16,6 +16,7 @@ create table agent_key (
     node       text not null check (node <> ''),
     created_by text not null default session_user,
     created_at timestamptz not null default clock_timestamp(),
+    expires_at timestamptz,                       -- rotated: good until then, revoked by the next look after
     revoked_at timestamptz,
     reason     text
 );
