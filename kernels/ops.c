@@ -17,7 +17,8 @@ bool dev_open(struct dev **out, const char *device, int32_t threads, struct err 
     if (!strcmp(device, "ref"))
         return ref_open(out, err);
     return err_set(err, ERR_INPUT,
-                   "no device is called '%s'; there are: cpu, cpu:avx2, cpu:scalar, cuda:N",
+                   "no device is called '%s'; there are: cpu, cpu:avx512_bf16, cpu:avx512, "
+                   "cpu:avx2, cpu:scalar, cuda:N",
                    device);
 }
 

@@ -196,9 +196,9 @@ struct dev {
     char facts[256];
 };
 
-/* "cpu" (the best instruction set), "cpu:scalar", "cpu:avx2" (that one at most); "cuda:N", the GPU
- * that the driver counts so.  threads: compute threads of a CPU, 0 for one a core that this process
- * may run on. */
+/* "cpu" (the best instruction set), "cpu:scalar", "cpu:avx2", "cpu:avx512", "cpu:avx512_bf16" (that
+ * one at most); "cuda:N", the GPU that the driver counts so.  threads: compute threads of a CPU, 0
+ * for one a core that this process may run on. */
 bool dev_open(struct dev **out, const char *device, int32_t threads, struct err *err) MUST;
 /* All memory and weights of the device must have been given back; NULL is allowed. */
 void dev_close(struct dev *dev);

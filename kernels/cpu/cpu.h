@@ -4,8 +4,8 @@
 
 #include "kernels/ops.h"
 
-/* cap: the highest instruction set allowed ("scalar", "avx2"), NULL for no cap.  threads: 0 for one
- * a core that this process may run on. */
+/* cap: the highest instruction set allowed ("scalar", "avx2", "avx512", "avx512_bf16"), NULL for no
+ * cap.  threads: 0 for one a core that this process may run on. */
 bool cpu_open(struct dev **out, const char *cap, int32_t threads, struct err *err) MUST;
 
 #endif

@@ -1,12 +1,23 @@
 #include "kernels/cpu/kern.h"
 
 #include "kernels/cpu/lane/limits.h"
+#include "kernels/cpu/probe.h"
 
 #include <string.h>
 
 static bool has_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_avx512(void) { return has_avx2() && __builtin_cpu_supports("avx512f"); }
+
+enum { PROBE_TRIALS = 20000 }; /* about 2 ms */
+
+static bool has_avx512_bf16(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512bf16") &&
+           probe_avx512_bf16(PROBE_TRIALS) == 0;
 }
 
 static bool has_sse2(void) { return true; } /* every x86-64 */
@@ -17,15 +28,25 @@ static const struct choice {
     const struct kern *kern;
     bool (*has)(void);
 } choices[] = {
-    { &kern_avx2,   has_avx2 },
-    { &kern_scalar, has_sse2 },
+    { &kern_avx512_bf16, has_avx512_bf16 },
+    { &kern_avx512,      has_avx512      },
+    { &kern_avx2,        has_avx2        },
+    { &kern_scalar,      has_sse2        },
 };
+
+/* Not in this library: what a test may link to run a set that its machine lacks. */
+extern const struct kern kern_avx512_emulated __attribute__((weak));
+extern const struct kern kern_avx512_bf16_emulated __attribute__((weak));
+static const struct kern *const emulated[] = { &kern_avx512_emulated, &kern_avx512_bf16_emulated };
 /* clang-format on */
 
 const struct kern *kern_pick(const char *cap)
 {
     bool allowed = !cap;
 
+    for (size_t i = 0; cap && i < COUNT(emulated); i++)
+        if (emulated[i] && !strcmp(cap, emulated[i]->name))
+            return emulated[i];
     for (size_t i = 0; i < COUNT(choices); i++) {
         allowed |= cap && !strcmp(cap, choices[i].kern->name);
         if (allowed && choices[i].has())

@@ -1,7 +1,7 @@
 /* kern.h - the CPU backend's arithmetic, once per instruction set, with the same bits on each.
  *
- * Every kernel is written over sixteen lanes (lane/v16_*.h) and compiled once a set: kern_scalar.c
- * and kern_avx2.c include the same files of lane/ after another definition of the lanes.  The bits
+ * Every kernel is written over sixteen lanes (lane/v16_*.h) and compiled once a set: kern_<set>.c
+ * include the same files of lane/ after another definition of the lanes.  The bits
  * are fixed by these rules:
  *   - an output of a product sums K ascending in one chain of FMAs from +0; bf16 takes K in pairs,
  *     the odd element first (what AVX-512's vdpbf16ps does);
@@ -86,7 +86,7 @@ struct kern {
     void (*map)(float *out, const float *x, int64_t count, enum kern_fn fn);
 };
 
-extern const struct kern kern_scalar, kern_avx2;
+extern const struct kern kern_scalar, kern_avx2, kern_avx512, kern_avx512_bf16;
 
 /* The best table this machine has that is not above cap (a table's name; NULL: no cap).  NULL: the
  * cap names none. */

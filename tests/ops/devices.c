@@ -1,5 +1,7 @@
 #include "tests/ops/devices.h"
 
+#include "tests/sets.h"
+
 #include <stdio.h>
 
 static const struct {
@@ -7,10 +9,9 @@ static const struct {
     int32_t threads;
     const char *name;
 } cpus[CPUS] = {
-    { "cpu:scalar", 1, "scalar" },
-    { "cpu:avx2", 1, "avx2" },
-    { "cpu:avx2", 2, "avx2, 2 threads" },
-    { "cpu:scalar", 3, "scalar, 3 threads" },
+    { "cpu:scalar", 1, "scalar" },        { "cpu:avx2", 1, "avx2" },
+    { "cpu:avx2", 2, "avx2, 2 threads" }, { "cpu:scalar", 3, "scalar, 3 threads" },
+    { "cpu:avx512", 1, "avx512" },        { "cpu:avx512_bf16", 2, "avx512_bf16, 2 threads" },
 };
 
 const char *device_name(int32_t cpu) { return cpus[cpu].name; }
@@ -20,8 +21,10 @@ static struct dev *device_open(const char *device, int32_t threads)
     struct room room = { 1024, 4096, 64, 64, 256 };
     struct dev *dev;
     struct err err;
+    char name[64];
 
-    bool ok = dev_open(&dev, device, threads, &err) && dev_reserve(dev, &room, &err);
+    bool ok =
+        dev_open(&dev, set_device(device, name), threads, &err) && dev_reserve(dev, &room, &err);
     assert(ok);
     return dev;
 }

@@ -5,7 +5,8 @@
 
 TEST(a_device_is_opened_by_name)
 {
-    static const char *const good[] = { "cpu", "cpu:avx2", "cpu:scalar", "ref" };
+    static const char *const good[] = { "cpu",      "cpu:avx512_bf16", "cpu:avx512",
+                                        "cpu:avx2", "cpu:scalar",      "ref" };
     static const char *const bad[] = { "", "gpu", "cpu:", "cpu:mmx", "cpux" };
     struct err err;
 

@@ -1,9 +1,11 @@
 /* Stored numbers: conversions one by one and sixteen at a time, and the functions over floats. */
 #include "kernels/convert.h"
 #include "kernels/cpu/kern.h"
+#include "kernels/cpu/probe.h"
 #include "kernels/math64.h"
 #include "tests/ops/devices.h"
 #include "tests/ops/random.h"
+#include "tests/sets.h"
 #include "tests/test.h"
 
 #include <float.h>
@@ -118,12 +120,13 @@ static double fn_error(enum kern_fn fn, float x, float y)
     return ulps(y, exact(fn, x));
 }
 
-/* The worst error over every `stride`-th float, and whether both tables give the same bits. */
-static double fn_scan(enum kern_fn fn, uint64_t stride, bool *same)
+/* The worst error of a set over every `stride`-th float, and whether it gives the scalar's bits. */
+static double fn_scan(const char *set, enum kern_fn fn, uint64_t stride, bool *same)
 {
     enum { N = 4096 };
     static float x[N], y[N], z[N];
-    const struct kern *fast = kern_pick(NULL);
+    char name[64];
+    const struct kern *fast = kern_pick(set_device(set, name) + 4);
     double worst = 0;
 
     for (uint64_t u = 0; u < 1ull << 32;) {
@@ -145,11 +148,22 @@ static double fn_scan(enum kern_fn fn, uint64_t stride, bool *same)
 TEST(functions_keep_their_bounds_and_their_bits)
 {
     static const double most[] = { 0.98, 0.94, 1.37, 1.12 };
-    for (int fn = FN_EXP; fn <= FN_ERF; fn++) {
-        bool same = true;
-        CHECK(fn_scan((enum kern_fn)fn, 2999, &same) < most[fn]);
-        CHECK(same);
-    }
+    static const char *const sets[] = { "cpu:avx2", "cpu:avx512" };
+
+    for (int fn = FN_EXP; fn <= FN_ERF; fn++)
+        for (size_t s = 0; s < COUNT(sets); s++) {
+            bool same = true;
+            CHECK(fn_scan(sets[s], (enum kern_fn)fn, 5999, &same) < most[fn]);
+            CHECK(same);
+        }
+}
+
+TEST(the_bf16_dot_product_is_its_two_fmas)
+{
+    if (__builtin_cpu_supports("avx512bf16"))
+        CHECK(probe_avx512_bf16(1000000) == 0);
+    else
+        printf("SKIP the probe of vdpbf16ps: this machine lacks it\n");
 }
 
 TEST(double_functions_are_good_to_their_last_places)

@@ -27,16 +27,21 @@ static void pack_f32(uint32_t *out, const char *in, int64_t row_bytes, int32_t k
             memcpy(out++, in + r * row_bytes + (int64_t)i * 4, 4);
 }
 
-/* Odd elements as a row of floats, then the even ones; an odd k ends with a pair whose odd half is
- * zero. */
+/* What a line of W holds of K, and what of A meets it: words for each row. */
+static int32_t line_depth(enum dtype w) { return w == BF16 ? 2 : 1; }
+static int32_t line_words(enum dtype w) { return w == BF16 ? PAIR_WORDS : 1; }
+
+/* Pairs as they lie, or the odd elements as a row of floats and then the even ones; an odd k ends
+ * with a pair whose odd half is zero. */
 static void pack_bf16(uint32_t *out, const char *in, int64_t row_bytes, int32_t k, int32_t mr)
 {
-    for (int32_t i = 0; i < k; i += 2, out += 2 * mr)
+    for (int32_t i = 0; i < k; i += 2, out += PAIR_WORDS * mr)
         for (int32_t r = 0; r < mr; r++) {
             uint32_t pair = 0;
             memcpy(&pair, in + r * row_bytes + (int64_t)i * 2, i + 1 < k ? 4 : 2);
-            out[r] = pair & 0xffff0000;
-            out[mr + r] = pair << 16;
+            out[r] = PAIR_WORDS == 1 ? pair : pair & 0xffff0000;
+            if (PAIR_WORDS == 2)
+                out[mr + r] = pair << 16;
         }
 }
 
@@ -53,7 +58,8 @@ static void pack_f16(uint32_t *out, const char *in, int64_t row_bytes, int32_t k
 /* x's columns [from, to) of a block of rows, strip after strip. */
 static void pack_slice(uint32_t *out, struct mat x, struct strips s, int32_t from, int32_t to)
 {
-    int32_t k = to - from, depth = x.type == BF16 ? (k + 1) / 2 * 2 : k;
+    int32_t k = to - from, depth = line_depth(x.type);
+    int32_t words = (k + depth - 1) / depth * line_words(x.type);
     int64_t row_bytes = mat_row_bytes(x);
     const char *in = (const char *)x.data + from * dtype_bytes(x.type);
 
@@ -62,7 +68,7 @@ static void pack_slice(uint32_t *out, struct mat x, struct strips s, int32_t fro
         (x.type == F32    ? pack_f32
          : x.type == BF16 ? pack_bf16
                           : pack_f16)(out, in, row_bytes, k, mr);
-        out += (int64_t)depth * mr;
+        out += (int64_t)words * mr;
         in += row_bytes * mr;
     }
 }
@@ -77,8 +83,8 @@ struct block {
 struct slice {
     const uint32_t *a, *b; /* its strips; lines of its first panel */
     int64_t b_panel;
-    int32_t lines, deep, panels, rows; /* deep: rows of floats of A in a line */
-    bool add;
+    int32_t lines, words, panels, rows; /* words: of A and a line, for each row */
+    bool pairs, add;
 };
 
 /* What the next slices need is asked for a little at each strip: misses on the first touch of W and
@@ -117,9 +123,9 @@ static void gemm_slice(float *c, const struct slice *s, struct strips strips, st
         };
         ahead_step(b_next, share);
         ahead_step(a_next, GEMM_AHEAD);
-        (s->deep == 2 ? set->pairs : set->col)(&t);
+        (s->pairs ? set->pairs : set->col)(&t);
         c += mr * LANES;
-        a += (int64_t)s->lines * s->deep * mr;
+        a += (int64_t)s->lines * s->words * mr;
     }
 }
 
@@ -127,9 +133,9 @@ static void gemm_slice(float *c, const struct slice *s, struct strips strips, st
 static void gemm_lines(float *c, const struct panels *w, const struct block *block, int32_t from,
                        int32_t to, int32_t l, int32_t count)
 {
-    int32_t deep = w->type == BF16 ? 2 : 1, lines = (w->k + deep - 1) / deep;
-    int32_t next = l + count < lines ? l + count : 0;
-    int64_t a_line = (int64_t)block->rows * deep;
+    int32_t depth = line_depth(w->type), lines = (w->k + depth - 1) / depth;
+    int32_t next = l + count < lines ? l + count : 0, words = line_words(w->type);
+    int64_t a_line = (int64_t)block->rows * words;
     const uint32_t *first = w->lines;
     const uint32_t *after = first + ((int64_t)(next ? from : to) * lines + next) * LANES;
     struct ahead a_next = { (const char *)(block->a + a_line * next),
@@ -141,8 +147,15 @@ static void gemm_lines(float *c, const struct panels *w, const struct block *blo
         struct ahead b_next = {
             (const char *)(p + np < to ? b + (int64_t)np * lines * LANES : after), count, 0
         };
-        struct slice s = { block->a + a_line * l, b,    (int64_t)lines * LANES, count, deep, np,
-                           block->rows,           l > 0 };
+        struct slice s = { .a = block->a + a_line * l,
+                           .b = b,
+                           .b_panel = (int64_t)lines * LANES,
+                           .lines = count,
+                           .words = words,
+                           .panels = np,
+                           .rows = block->rows,
+                           .pairs = depth == 2,
+                           .add = l > 0 };
         gemm_slice(c + (int64_t)(p - from) * block->rows * LANES, &s, block->strips, &b_next,
                    &a_next);
     }
@@ -167,20 +180,20 @@ static void gemm_finish(const struct gemm *g, const float *c, int32_t row, int32
 static void gemm_block(const struct gemm *g, int32_t row, int32_t rows, void *scratch)
 {
     const int32_t group = GEMM_COLS / LANES;
-    int32_t deep = g->w->type == BF16 ? 2 : 1, lines = (g->w->k + deep - 1) / deep;
-    int32_t depth = GEMM_DEPTH / deep; /* lines of a slice */
+    int32_t depth = line_depth(g->w->type), lines = (g->w->k + depth - 1) / depth;
+    int32_t slice = GEMM_DEPTH / depth, words = line_words(g->w->type); /* slice: in lines */
     float *c = scratch;
     uint32_t *a = (uint32_t *)(c + GEMM_ROWS * GEMM_COLS);
     struct block block = { a, strips_cut(rows), rows, 0 };
 
     block.panels = tile_panels(strip_rows(block.strips, 0));
     for (int32_t k = 0; k < g->x.cols; k += GEMM_DEPTH)
-        pack_slice(a + (int64_t)rows * k, mat_rows(g->x, row, rows), block.strips, k,
-                   k + GEMM_DEPTH < g->x.cols ? k + GEMM_DEPTH : g->x.cols);
+        pack_slice(a + (int64_t)rows * (k / depth) * words, mat_rows(g->x, row, rows), block.strips,
+                   k, k + GEMM_DEPTH < g->x.cols ? k + GEMM_DEPTH : g->x.cols);
     for (int32_t from = g->first; from < g->last; from += group) {
         int32_t to = from + group < g->last ? from + group : g->last;
-        for (int32_t l = 0; l < lines; l += depth)
-            gemm_lines(c, g->w, &block, from, to, l, lines - l < depth ? lines - l : depth);
+        for (int32_t l = 0; l < lines; l += slice)
+            gemm_lines(c, g->w, &block, from, to, l, lines - l < slice ? lines - l : slice);
         gemm_finish(g, c, row, rows, from, to);
     }
 }

@@ -45,6 +45,37 @@ LANE_FUNCTION void tile_step(v16 c[TILE_ROWS][TILE_PANELS], const uint32_t *a, i
             c[r][p] = v_fma(v_bits(i_set((int32_t)a[r * a_row])), line[p], c[r][p]);
 }
 
+#ifdef V16_DOT
+enum { PAIR_WORDS = 1 }; /* of A and a pair: both elements in one */
+
+LANE_FUNCTION void tile_pair(v16 c[TILE_ROWS][TILE_PANELS], const uint32_t *a, int64_t a_row,
+                             const struct tile *t, const uint32_t *b, int mr, int np)
+{
+    i16 line[TILE_PANELS];
+
+#pragma GCC unroll 4
+    for (int p = 0; p < np; p++)
+        line[p] = i_load(b + p * t->b_panel);
+#pragma GCC unroll 16
+    for (int r = 0; r < mr; r++)
+#pragma GCC unroll 4
+        for (int p = 0; p < np; p++)
+            c[r][p] = v_pair(i_set((int32_t)a[r * a_row]), line[p], c[r][p]);
+}
+#else
+enum {
+    PAIR_WORDS = 2
+}; /* of A and a pair: the odd elements lie as a row of floats before the even */
+
+LANE_FUNCTION void tile_pair(v16 c[TILE_ROWS][TILE_PANELS], const uint32_t *a, int64_t a_row,
+                             const struct tile *t, const uint32_t *b, int mr, int np)
+{
+    tile_step(c, a, a_row, t, b, mr, np, TAKE_ODD);
+    __asm__ volatile("" ::: "memory"); /* load B again: two halves do not fit the registers */
+    tile_step(c, a + t->a_step, a_row, t, b, mr, np, TAKE_EVEN);
+}
+#endif
+
 LANE_FUNCTION void tile_begin_sums(v16 c[TILE_ROWS][TILE_PANELS], const struct tile *t, int mr,
                                    int np)
 {
@@ -61,20 +92,15 @@ LANE_FUNCTION void tile(const struct tile *t, const int mr, const int np, enum t
     const struct tile steps = *t;
     const uint32_t *a = t->a, *b = t->b;
     int64_t a_row = mode == TILE_COL ? 1 : steps.a_step,
-            a_next = mode == TILE_COL ? steps.a_step : 1;
+            a_next = mode == TILE_COL ? steps.a_step * (pairs ? PAIR_WORDS : 1) : 1;
     v16 c[TILE_ROWS][TILE_PANELS];
 
     tile_begin_sums(c, &steps, mr, np);
 #pragma GCC unroll 2
     for (int32_t k = 0; k < steps.k; k++) {
-        if (pairs) { /* A's odd elements lie as a row of floats before the even ones */
-            tile_step(c, a, a_row, &steps, b, mr, np, TAKE_ODD);
-            a += steps.a_step;
-            __asm__ volatile(
-                "" ::
-                    : "memory"); /* load B again: two halves do not fit the registers */
-            tile_step(c, a, a_row, &steps, b, mr, np, TAKE_EVEN);
-        } else
+        if (pairs)
+            tile_pair(c, a, a_row, &steps, b, mr, np);
+        else
             tile_step(c, a, a_row, &steps, b, mr, np, TAKE_FLOATS);
         a += a_next;
         b += LANES;

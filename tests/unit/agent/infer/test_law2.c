@@ -8,6 +8,7 @@
 #include "agent/infer/engine.h"
 #include "tests/random_model.h"
 #include "tests/requests.h"
+#include "tests/sets.h"
 #include "tests/test.h"
 
 #define SEEDS_DEFAULT 3
@@ -43,6 +44,8 @@ static const struct engine_conf confs[] = {
     { .device = "cpu", .threads = 2, .chunk_rows = 7, .wave_rows = 1 },
     { .device = "cpu:avx2", .threads = 2, .chunk_rows = 64, .wave_rows = 210 },
     { .device = "cpu", .threads = 1, .chunk_rows = 1 },
+    { .device = "cpu:avx512", .threads = 1, .chunk_rows = 29, .wave_rows = 400 },
+    { .device = "cpu:avx512_bf16", .threads = 2, .chunk_rows = 512, .wave_rows = 250 },
 };
 
 struct answers {
@@ -71,6 +74,8 @@ static bool bench_open(struct bench *b, const struct kind *kind)
     random_model_write(b->dir, kind->config, strlen(kind->config), 1, kind->file);
     for (size_t i = 0; i < COUNT(confs); i++) {
         struct engine_conf conf = confs[i];
+        char name[64];
+        conf.device = set_device(conf.device, name);
         if (getenv("KOEVAL_NO_SCALAR") && strcmp(conf.device, "cpu:scalar") == 0)
             conf.device = "cpu";
         char streamed[64];
