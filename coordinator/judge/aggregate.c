@@ -11,16 +11,16 @@
 static const struct kind {
     const char *word;
     int32_t width;
-    bool is_share, has_bootstrap;
+    bool has_bootstrap;
 } kinds[] = {
-    [AGGREGATE_MEAN]        = { "mean",        1, true,  false },
-    [AGGREGATE_PERPLEXITY]  = { "perplexity",  1, false, true  },
-    [AGGREGATE_F1]          = { "f1",          2, true,  true  },
-    [AGGREGATE_F1_MACRO]    = { "macro_f1",    2, true,  false },
-    [AGGREGATE_F1_MICRO]    = { "micro_f1",    2, true,  false },
-    [AGGREGATE_F1_WEIGHTED] = { "weighted_f1", 2, true,  false },
-    [AGGREGATE_MCC]         = { "mcc",         2, false, true  },
-    [AGGREGATE_BRIER]       = { "brier_score", 1, false, false },
+    [AGGREGATE_MEAN]        = { "mean",        1, false },
+    [AGGREGATE_PERPLEXITY]  = { "perplexity",  1, true  },
+    [AGGREGATE_F1]          = { "f1",          2, true  },
+    [AGGREGATE_F1_MACRO]    = { "macro_f1",    2, false },
+    [AGGREGATE_F1_MICRO]    = { "micro_f1",    2, false },
+    [AGGREGATE_F1_WEIGHTED] = { "weighted_f1", 2, false },
+    [AGGREGATE_MCC]         = { "mcc",         2, true  },
+    [AGGREGATE_BRIER]       = { "brier_score", 1, false },
 };
 /* clang-format on */
 
@@ -36,7 +36,6 @@ bool aggregation_find(enum aggregation *out, const char *word)
 
 const char *aggregation_word(enum aggregation aggregation) { return kinds[aggregation].word; }
 int32_t aggregation_width(enum aggregation aggregation) { return kinds[aggregation].width; }
-bool aggregation_is_share(enum aggregation aggregation) { return kinds[aggregation].is_share; }
 
 /* Neumaier's sum, as Python's: what is lost of each addition is kept apart. */
 struct total {
@@ -209,20 +208,4 @@ struct estimate aggregate(enum aggregation aggregation, const double *values, in
         .value = value_of(aggregation, values, n, NULL),
         .error = error_of(aggregation, values, n, iterations),
     };
-}
-
-struct estimate aggregate_group(const struct group_member *members, int32_t count,
-                                bool weight_by_size)
-{
-    assert(count >= 1);
-    double sum = 0, weights = 0, pooled = 0, n = 0;
-    for (int32_t i = 0; i < count; i++) {
-        const struct group_member *m = &members[i];
-        double weight = weight_by_size ? m->n : 1;
-        sum += m->value * weight;
-        weights += weight;
-        pooled += (m->n - 1) * m->error * m->error * m->n;
-        n += m->n;
-    }
-    return (struct estimate){ sum / weights, sqrt(pooled / (n - count) / n) };
 }

@@ -13,7 +13,8 @@
  *
  * The bootstrap is the harness's own, bit for bit: chunk j of 1,000 replicates draws with
  * random.Random(j), index floor(random() * n); the sample deviation of all replicates is the error.
- * Sums are compensated as Python's sum() is since 3.12. */
+ * Sums are compensated as Python's sum() is since 3.12.  Groups of tasks are summed up in SQL:
+ * view group_list. */
 #ifndef AGGREGATE_H
 #define AGGREGATE_H
 
@@ -38,8 +39,6 @@ bool aggregation_find(enum aggregation *out, const char *word);
 const char *aggregation_word(enum aggregation aggregation);
 /* Numbers an item has: 2 for what is computed from (gold, choice), else 1. */
 int32_t aggregation_width(enum aggregation aggregation);
-/* On a scale from 0 to 1 where more is better, so that it may enter a board's average. */
-bool aggregation_is_share(enum aggregation aggregation);
 
 /* How often each class was right, predicted, and both; bootstrap counts make them weights. */
 struct confusion {
@@ -57,15 +56,5 @@ struct estimate {
  * error. */
 struct estimate aggregate(enum aggregation aggregation, const double *values, int32_t n,
                           int32_t iterations);
-
-/* One leaf task of a group. */
-struct group_member {
-    double value, error;
-    int32_t n;
-};
-/* Sum m w / sum w, w = n or 1; the pooled error always weighs by n and is nan if a member's is:
- * sqrt(sum((n_i - 1) error_i^2 n_i) / (N - K) / N). */
-struct estimate aggregate_group(const struct group_member *members, int32_t count,
-                                bool weight_by_size);
 
 #endif

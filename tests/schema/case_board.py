@@ -1,6 +1,9 @@
 """Scores, boards, snapshots, views."""
+import json
+
 from world import *
 
+DB = f"host={SOCKET} port=5432 dbname=koeval"
 PARAMS = '{"shots":0,"seed":1,"limit":20,"dtype":"f32"}'
 
 
@@ -9,7 +12,6 @@ def scorer(name="s", version=1):
 
 
 def define(name, tasks, s=None, **more):
-    import json
     return one(World.op, "select board_define(%s,%s,%s)", name, json.dumps({"tasks": tasks, **more}),
                s or scorer())
 
@@ -31,7 +33,7 @@ def score(run, s, value=0.5, n=20, metric="acc", stderr=0.1):
     c, number, at = job("score", run)
     wrote = one(c, "select score_write(%s,%s,%s,array[%s],array['none'],array['mean'],array[1],"
                 "array[%s::float8],array[%s::float8],%s::float8[])", number, at, s, metric, value, stderr,
-                [1.0, 0.0] * (n // 2))
+                ([1.0, 0.0] * n)[:n])
     q(c, "select job_finish(%s,%s)", number, at)
     c.close()
     return wrote
@@ -192,17 +194,19 @@ def rescoring_switches_only_when_every_run_has_its_score():
 
 def groups_are_summed_up_as_the_harness_does():
     s = scorer()
-    sizes, values, errors = (100, 400, 30), (0.5, 0.7, 0.4), (0.05, 0.02, 0.1)
-    for i, n in enumerate(sizes):
+    sizes, values, errors = (100, 400, 30, 1), (0.5, 0.7, 0.4, 1.0), (0.05, 0.02, 0.1, None)
+    for i, n in enumerate(sizes[:3]):
         import_task(f"sum{i}", [f"{i} {j}" for j in range(n)])
+    import_task("sum3", ["3 0"])  # one item: it has a value and no standard error
+    operator("select task_group_import('bare','{\"tasks\":[\"sum0\",\"sum3\"]}')")
     for name, by_size in (("micro", "true"), ("macro", "false")):
         operator("select task_group_import(%s,%s)", name, '{"tasks":["sum0","sum1","sum2"],"metrics":'
                  '[{"metric":"acc","weight_by_size":%s}]}' % by_size)
     with Leader() as k:
         m = model("summed")
-        versions = [root("select task_newest(%s)", f"sum{i}")[0][0] for i in range(3)]
+        versions = [root("select task_newest(%s)", f"sum{i}")[0][0] for i in range(4)]
         campaign = one(World.op, "select campaign_launch('sums','{}','board',0,%s,%s,%s::jsonb[])", [m],
-                       versions, ['{"shots":0}'] * 3)
+                       versions, ['{"shots":0}'] * 4)
         for run, plan_id in root("select run_id, plan_id from run where campaign_id=%s order by 1", campaign):
             i = versions.index(root("select task_version_id from run where run_id=%s", run)[0][0])
             plan(plan_id, sizes[i])
@@ -217,6 +221,13 @@ def groups_are_summed_up_as_the_harness_does():
     assert abs(got["micro"][0] - 0.6452830189) < 1e-9 and abs(got["macro"][0] - 0.5333333333) < 1e-9, got
     assert abs(got["micro"][1] - 0.0186634) < 1e-7 and got["micro"][1] == got["macro"][1], got
     assert got["micro"][2] == 530
+    assert got["bare"][1:] == (None, 101), got  # nothing is made up for the member without an error
+    shown = koeval("campaign", "show", "sums", "--json", KOEVAL_DB=DB)
+    assert shown.returncode == 0, shown.stderr
+    groups = {g["group_name"]: g for g in json.loads(shown.stdout)["groups"]}
+    assert abs(groups["micro"]["value"] - 0.6452830189) < 1e-9, groups
+    assert abs(groups["micro"]["stderr"] - 0.0186634) < 1e-7 and groups["bare"]["stderr"] is None
+    assert (groups["micro"]["tasks_scored"], groups["micro"]["tasks"]) == (3, 3)
 
 
 def models_show_their_facts():

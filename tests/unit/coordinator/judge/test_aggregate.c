@@ -63,20 +63,6 @@ TEST(the_other_f1_follow_scikit_learn)
     CHECK(aggregate(AGGREGATE_F1, mixed, 5, 1000).error > 0);
 }
 
-TEST(a_groups_error_weighs_by_size_even_where_its_mean_does_not)
-{
-    const struct group_member m[] = { { .5, .05, 100 }, { .7, .02, 400 }, { .4, .1, 30 } };
-    struct estimate micro = aggregate_group(m, 3, true), macro = aggregate_group(m, 3, false);
-    CHECK(close_to(micro.value, 0.6452830188679245) && close_to(macro.value, 1.6 / 3));
-    CHECK(close_to(micro.error, 0.018663404090631164) && micro.error == macro.error);
-}
-
-TEST(a_group_with_a_member_without_error_has_none)
-{
-    const struct group_member m[] = { { .5, .05, 100 }, { .7, NAN, 400 } };
-    CHECK(isnan(aggregate_group(m, 2, true).error));
-}
-
 TEST(every_aggregation_has_its_word)
 {
     for (int a = AGGREGATE_MEAN; a <= AGGREGATE_BRIER; a++) {
@@ -118,15 +104,13 @@ TEST(the_harness_aggregates_the_same_f1)
     CHECK(seen >= 4);
 }
 
-TEST(the_harness_aggregates_the_same_means_groups_and_bootstraps)
+TEST(the_harness_aggregates_the_same_means_and_bootstraps)
 {
-    json_t *all = vectors_load("stderr_mean, bootstrap, group");
+    json_t *all = vectors_load("stderr_mean, bootstrap");
     if (!all)
         return;
     json_t *mean = json_object_get(all, "stderr_mean"), *boot = json_object_get(all, "bootstrap");
-    json_t *group = json_object_get(all, "group");
     double items[64];
-    struct group_member members[16];
     int32_t n = (int32_t)json_array_size(json_object_get(mean, "items"));
     for (int32_t i = 0; i < n; i++)
         items[i] = json_number_value(json_array_get(json_object_get(mean, "items"), (size_t)i));
@@ -139,17 +123,5 @@ TEST(the_harness_aggregates_the_same_means_groups_and_bootstraps)
     e = aggregate(AGGREGATE_PERPLEXITY, items, n, 2000);
     CHECK(close_to(e.value, number(boot, "value")));
     CHECK(close_to(e.error, number(boot, "stderr_iters_2000")));
-
-    n = (int32_t)json_array_size(json_object_get(group, "means"));
-    for (int32_t i = 0; i < n; i++) {
-        size_t at = (size_t)i;
-        members[i].value = json_number_value(json_array_get(json_object_get(group, "means"), at));
-        members[i].error = json_number_value(json_array_get(json_object_get(group, "stderrs"), at));
-        members[i].n =
-            (int32_t)json_integer_value(json_array_get(json_object_get(group, "sizes"), at));
-    }
-    e = aggregate_group(members, n, true);
-    CHECK(close_to(e.value, number(group, "micro")));
-    CHECK(close_to(e.error, number(group, "pooled_stderr")));
     json_decref(all);
 }
