@@ -123,6 +123,32 @@ bool board_scorer(int64_t *out, struct db *db, struct err *err)
     return true;
 }
 
+/* A name that the file has and nobody imported: said with what there is, before anything is done.
+ */
+static bool members_known(struct cli *cli, struct db *db, const char *definition, struct err *err)
+{
+    AUTO(rows_free) struct rows *missing = NULL;
+    AUTO(buf_free) struct buf there = { 0 };
+    if (!db_call(&missing, db,
+                 "select noun, name from (select case when e ? 'group' then 'group' else 'task' end"
+                 " as noun, coalesce(e ->> 'group', e ->> 'task') as name"
+                 " from jsonb_array_elements($1::jsonb -> 'tasks') e) x where name is not null"
+                 " and not exists (select from task_list t where case noun when 'group'"
+                 " then x.name = any (t.groups) else x.name = t.task end) limit 1",
+                 ARGS(TEXT(definition)), err))
+        return false;
+    if (!rows_count(missing))
+        return true;
+    const char *noun = rows_text(missing, 0, "noun");
+    if (!list_names(&there, db,
+                    !strcmp(noun, "group")
+                        ? "select distinct unnest(groups) from task_list order by 1 limit 60"
+                        : "select distinct task from task_list order by 1 limit 60",
+                    NO_ARGS, err))
+        return false;
+    return cli_not_found(cli, err, noun, rows_text(missing, 0, "name"), buf_text(&there));
+}
+
 static bool board_define(struct cli *cli, struct err *err)
 {
     struct db *db;
@@ -130,7 +156,7 @@ static bool board_define(struct cli *cli, struct err *err)
     AUTO(rows_free) struct rows *rows = NULL;
     AUTO(board_file_free) struct board_file file = { 0 };
     if (!board_file_read(&file, cli_arg(cli, 0), err) || !cli_db(&db, cli, err) ||
-        !board_scorer(&scorer, db, err))
+        !members_known(cli, db, file.definition, err) || !board_scorer(&scorer, db, err))
         return false;
     if (!db_call(NULL, db, "select board_define($1, $2::jsonb, $3)",
                  ARGS(TEXT(file.name), TEXT(file.definition), I64(scorer)), err))

@@ -4,6 +4,7 @@
 
 #include "coordinator/cli/campaign.h"
 #include "coordinator/cli/list.h"
+#include "coordinator/cli/reason.h"
 
 static const struct list_column columns[] = {
     { "campaign", NULL, LIST_TEXT },         { "state", NULL, LIST_STATE },
@@ -31,6 +32,15 @@ static const struct list_column run_columns[] = {
     { "class", NULL, LIST_HIDDEN },
 };
 
+/* Groups as lm-evaluation-harness sums them up; a group with a member missing is shown as such. */
+static const struct list_column group_columns[] = {
+    { "group_name", "group", LIST_TEXT }, { "model", NULL, LIST_TEXT },
+    { "metric", NULL, LIST_TEXT },        { "value", NULL, LIST_SHARE },
+    { "stderr", NULL, LIST_SHARE },       { "n", "items", LIST_COUNT },
+    { "tasks_scored", NULL, LIST_COUNT }, { "tasks", "of", LIST_COUNT },
+    { "filter", NULL, LIST_HIDDEN },      { "params", NULL, LIST_JSON },
+};
+
 static bool campaign_list(struct cli *cli, struct err *err)
 {
     struct db *db;
@@ -39,6 +49,7 @@ static bool campaign_list(struct cli *cli, struct err *err)
         !db_call(&rows, db, "select * from campaign_list order by campaign_id desc", NO_ARGS, err))
         return false;
     list_print(cli, "campaigns", rows, columns, COUNT(columns));
+    reason_hints(cli, &rows, 1);
     return list_age(cli, db, err);
 }
 
@@ -63,16 +74,25 @@ static bool campaign_show(struct cli *cli, struct err *err)
 {
     struct db *db;
     int64_t id;
-    AUTO(rows_free) struct rows *rows = NULL, *runs = NULL;
+    AUTO(rows_free) struct rows *rows = NULL, *runs = NULL, *groups = NULL;
     if (!cli_db(&db, cli, err) || !campaign_id(&id, cli, db, cli_arg(cli, 0), err) ||
         !db_call(&rows, db, "select * from campaign_list where campaign_id = $1", ARGS(I64(id)),
                  err) ||
         !db_call(&runs, db, "select * from run_list where campaign_id = $1 order by model, task",
+                 ARGS(I64(id)), err) ||
+        !db_call(&groups, db,
+                 "select * from group_list where campaign_id = $1"
+                 " order by group_name, metric, filter, value desc",
                  ARGS(I64(id)), err))
         return false;
     list_print_one(cli, rows, 0, columns, COUNT(columns));
     cli_line(cli, "\nruns");
     list_print(cli, "run_list", runs, run_columns, COUNT(run_columns));
+    if (rows_count(groups))
+        cli_line(cli, "\ngroups");
+    if (rows_count(groups) || cli_json(cli))
+        list_print(cli, "groups", groups, group_columns, COUNT(group_columns));
+    reason_hints(cli, &runs, 1);
     return list_age(cli, db, err);
 }
 
@@ -149,7 +169,7 @@ const struct command campaign_commands[] = {
     { .words = "campaign show",
       .role = ROLE_OPERATOR,
       .usage = "NAME",
-      .help = "one campaign and its runs",
+      .help = "one campaign, its runs, and groups of tasks summed up",
       .args_min = 1,
       .args_max = 1,
       .run = campaign_show },

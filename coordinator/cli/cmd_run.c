@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coordinator/cli/campaign.h"
 #include "coordinator/cli/list.h"
+#include "coordinator/cli/reason.h"
 
 static const struct list_column columns[] = {
     { "run_id", "run", LIST_ID },          { "campaign", NULL, LIST_TEXT },
@@ -20,18 +22,19 @@ static const struct list_column columns[] = {
 };
 
 static const struct list_column one[] = {
-    { "run_id", NULL, LIST_ID },         { "campaign", NULL, LIST_TEXT },
-    { "model", NULL, LIST_TEXT },        { "task", NULL, LIST_TEXT },
-    { "task_version", NULL, LIST_TEXT }, { "params", NULL, LIST_JSON },
-    { "state", NULL, LIST_STATE },       { "reason", NULL, LIST_TEXT },
-    { "reason_num", NULL, LIST_COUNT },  { "n_done", NULL, LIST_COUNT },
-    { "n_item", NULL, LIST_COUNT },      { "n_error", NULL, LIST_COUNT },
-    { "percent", NULL, LIST_PERCENT },   { "n_shard_done", NULL, LIST_COUNT },
-    { "n_shard", NULL, LIST_COUNT },     { "shards_leased", NULL, LIST_COUNT },
-    { "class", NULL, LIST_TEXT },        { "attempt", NULL, LIST_COUNT },
-    { "generation", NULL, LIST_COUNT },  { "priority", NULL, LIST_COUNT },
-    { "created_at", NULL, LIST_TIME },   { "complete_at", NULL, LIST_TIME },
-    { "voided_at", NULL, LIST_TIME },    { "voided_why", NULL, LIST_TEXT },
+    { "run_id", NULL, LIST_ID },           { "campaign", NULL, LIST_TEXT },
+    { "model", NULL, LIST_TEXT },          { "task", NULL, LIST_TEXT },
+    { "task_version", NULL, LIST_TEXT },   { "params", NULL, LIST_JSON },
+    { "state", NULL, LIST_STATE },         { "reason", NULL, LIST_TEXT },
+    { "reason_num", NULL, LIST_COUNT },    { "n_done", NULL, LIST_COUNT },
+    { "n_item", NULL, LIST_COUNT },        { "n_error", NULL, LIST_COUNT },
+    { "n_truncated", NULL, LIST_COUNT },   { "percent", NULL, LIST_PERCENT },
+    { "n_shard_done", NULL, LIST_COUNT },  { "n_shard", NULL, LIST_COUNT },
+    { "shards_leased", NULL, LIST_COUNT }, { "class", NULL, LIST_TEXT },
+    { "attempt", NULL, LIST_COUNT },       { "generation", NULL, LIST_COUNT },
+    { "priority", NULL, LIST_COUNT },      { "created_at", NULL, LIST_TIME },
+    { "complete_at", NULL, LIST_TIME },    { "voided_at", NULL, LIST_TIME },
+    { "voided_why", NULL, LIST_TEXT },
 };
 
 static const struct list_column error_columns[] = {
@@ -50,26 +53,41 @@ static const struct list_column score_columns[] = {
     { "version", NULL, LIST_COUNT }, { "made_at", "made", LIST_TIME },
 };
 
+static const char *const states[] = { "planned", "running", "complete", "erred", "cancelled" };
+#define STATES "planned, running, complete, erred or cancelled"
+
 static const struct option list_options[] = {
     { OPTION_TEXT, "campaign", "NAME", NULL, "only its runs" },
-    { OPTION_TEXT, "state", "STATE", NULL, "planned, running, complete, erred or cancelled" },
+    { OPTION_TEXT, "state", "STATE", NULL, STATES },
     { OPTION_I64, "limit", "N", "200", "the newest so many" },
     { OPTION_END, NULL, NULL, NULL, NULL },
 };
 
+static bool state_known(struct cli *cli, struct err *err)
+{
+    const char *state = cli_text(cli, "state");
+    for (size_t i = 0; i < COUNT(states); i++)
+        if (!state || !strcmp(states[i], state))
+            return true;
+    return cli_usage(cli, err, "a run is never '%s': %s", state, STATES);
+}
+
 static bool run_list(struct cli *cli, struct err *err)
 {
     struct db *db;
+    int64_t id;
+    const char *campaign = cli_text(cli, "campaign");
     AUTO(rows_free) struct rows *rows = NULL;
-    if (!cli_db(&db, cli, err) ||
+    if (!state_known(cli, err) || !cli_db(&db, cli, err) ||
+        (campaign && !campaign_id(&id, cli, db, campaign, err)) ||
         !db_call(&rows, db,
                  "select * from run_list where campaign = coalesce($1, campaign)"
                  " and state = coalesce($2, state) order by run_id desc limit $3",
-                 ARGS(TEXT(cli_text(cli, "campaign")), TEXT(cli_text(cli, "state")),
-                      I64(cli_i64(cli, "limit"))),
+                 ARGS(TEXT(campaign), TEXT(cli_text(cli, "state")), I64(cli_i64(cli, "limit"))),
                  err))
         return false;
     list_print(cli, "runs", rows, columns, COUNT(columns));
+    reason_hints(cli, &rows, 1);
     return list_age(cli, db, err);
 }
 
@@ -93,37 +111,39 @@ static bool no_such_run(struct cli *cli, struct db *db, struct err *err)
     return cli_not_found(cli, err, "run", cli_arg(cli, 0), rows_null(rows, 0, "lo") ? NULL : there);
 }
 
-static bool section(struct cli *cli, struct db *db, const char *name, const char *sql, int64_t run,
-                    const struct list_column *what, int count, struct err *err)
+static void section(struct cli *cli, const char *name, struct rows *rows,
+                    const struct list_column *what, int count)
 {
-    AUTO(rows_free) struct rows *rows = NULL;
-    if (!db_call(&rows, db, sql, ARGS(I64(run)), err))
-        return false;
-    if (rows_count(rows) || cli_json(cli)) {
-        cli_line(cli, "\n%s", name);
-        list_print(cli, name, rows, what, count);
-    }
-    return true;
+    if (!rows_count(rows) && !cli_json(cli))
+        return;
+    cli_line(cli, "\n%s", name);
+    list_print(cli, name, rows, what, count);
 }
 
 static bool run_show(struct cli *cli, struct err *err)
 {
     struct db *db;
     int64_t run;
-    AUTO(rows_free) struct rows *rows = NULL;
+    AUTO(rows_free) struct rows *rows = NULL, *errors = NULL, *scores = NULL;
     if (!run_number(&run, cli, err) || !cli_db(&db, cli, err) ||
-        !db_call(&rows, db, "select * from run_list where run_id = $1", ARGS(I64(run)), err))
+        !db_call(&rows, db,
+                 "select r.*, coalesce(t.items, 0) as n_truncated from run_list r"
+                 " left join truncated_list t using (run_id) where run_id = $1",
+                 ARGS(I64(run)), err))
         return false;
     if (!rows_count(rows))
         return no_such_run(cli, db, err);
+    if (!db_call(&errors, db, "select * from error_list where run_id = $1 order by items desc",
+                 ARGS(I64(run)), err) ||
+        !db_call(&scores, db,
+                 "select * from score_list where run_id = $1 order by scorer, version, metric",
+                 ARGS(I64(run)), err))
+        return false;
     list_print_one(cli, rows, 0, one, COUNT(one));
-    return section(cli, db, "errors",
-                   "select * from error_list where run_id = $1 order by items desc", run,
-                   error_columns, COUNT(error_columns), err) &&
-           section(cli, db, "scores",
-                   "select * from score_list where run_id = $1 order by scorer, version, metric",
-                   run, score_columns, COUNT(score_columns), err) &&
-           list_age(cli, db, err);
+    section(cli, "errors", errors, error_columns, COUNT(error_columns));
+    section(cli, "scores", scores, score_columns, COUNT(score_columns));
+    reason_hints(cli, (struct rows *[]){ rows, errors }, 2);
+    return list_age(cli, db, err);
 }
 
 static bool run_known(struct cli *cli, struct db *db, int64_t run, struct err *err)

@@ -1,6 +1,7 @@
 """koeval db, and the private cluster under it."""
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -147,6 +148,50 @@ def a_plain_user_runs_it_as_himself():
                                           "-c", "select 1"], capture_output=True, text=True, cwd="/")
         assert who.stdout == "1\n", who.stderr
         assert call("stop").returncode == 0
+
+
+def words_of(path, pattern):
+    with open(f"{HOUSE}/{path}", encoding="utf-8") as file:
+        return re.findall(pattern, file.read(), re.M)
+
+
+def reasons_are_the_same_words_in_sql_wire_command_line_and_docs():
+    there = root("select enum_range(null::fail_reason)::text[]")[0][0]
+    wire = words_of("proto/msg.c", r'^    \[REASON_\w+\] = "(\w+)"')
+    assert wire == ["none"] + there, wire
+    hints = dict(words_of("coordinator/cli/reason.c", r'^    \{ "(\w+)", +"(.*)" \},$'))
+    assert list(hints) == there + ["paused"], hints
+    with open(f"{HOUSE}/docs/operations.md", encoding="utf-8") as file:
+        table = file.read().split("| reason |")[1].split("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    told = {word: hint for words, _, hint in rows for word in re.findall(r"`(\w+)`", words)}
+    assert told == hints, {word: (told.get(word), hints.get(word)) for word in told | hints
+                           if told.get(word) != hints.get(word)}
+
+
+def names_that_are_not_there_are_refused_with_what_there_is():
+    def refused(code, what, *words):
+        done = koeval(*words, KOEVAL_DB=DB)
+        assert done.returncode == code and what in done.stderr, (words, done.returncode, done.stderr)
+
+    import_task("known", ["1"])
+    operator("select task_group_import('flock','{\"tasks\":[\"known\"]}')")
+    launch([model("named")], ['{"shots":0}'], version=root("select task_newest('known')")[0][0])
+    campaign = root("select name from campaign order by campaign_id limit 1")[0][0]
+    refused(3, campaign, "run", "list", "--campaign", "NOPE")
+    refused(2, "planned, running, complete, erred or cancelled", "run", "list", "--state", "bogus")
+    refused(2, "a run is never", "run", "list", "--state", "planned, running")
+    assert koeval("run", "list", "--state", "planned", KOEVAL_DB=DB).returncode == 0
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write("name: lost\ntasks:\n  - {task: unknown, metric: acc}\n")
+        file.flush()
+        refused(3, "no task unknown; there is ", "board", "define", file.name)
+        refused(3, "known", "board", "define", file.name)
+        file.seek(0)
+        file.write("name: lost\ntasks:\n  - {group: noflock, metric: acc}\n")
+        file.flush()
+        refused(3, "no group noflock; there is ", "board", "define", file.name)
+    assert not root("select 1 from board where name = 'lost'")
 
 
 def documentation_of_the_views_is_current():

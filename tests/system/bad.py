@@ -160,7 +160,13 @@ def truncated(site):
     """A prompt that is too long loses its beginning, as the harness does it, and is marked."""
     site.launch("cut", ["untied"], [TASK], "--max-length", "20")
     assert ended(site, "cut") == "complete"
-    assert site.number("select count(*) from koeval.response where true = any (truncated)") > 0
+    cut = site.number("""
+        select count(*) from koeval.response join koeval.run using (run_id)
+          join koeval.campaign c using (campaign_id)
+         where c.name = 'cut' and true = any (truncated)""")
+    assert cut > 0
+    assert site.koeval_json("run", "show", site.runs("cut")[0][0])["n_truncated"] == cut
+    assert site.koeval_json("run", "show", site.runs("well")[0][0])["n_truncated"] == 0
     assert site.number("""
         select count(*) from koeval.response join koeval.run using (run_id)
           join koeval.campaign c using (campaign_id)
@@ -195,6 +201,35 @@ def changed(site):
     with open(path, "wb") as file:
         file.write(before)
     assert ended(site, "changed") == "complete"
+
+
+def other_class(site):
+    """A run that began on a class of numbers which no agent has now waits, and says what to do."""
+    site.launch("classes", ["untied"], [TASK], "--max-length", "110", "--shard-items", "1")
+    wait_for("a first answer", lambda: site.number("""
+        select count(*) from koeval.response join koeval.run using (run_id)
+          join koeval.campaign c using (campaign_id) where c.name = 'classes'"""))
+    site.koeval("campaign", "pause", "classes")
+    run = site.runs("classes")[0][0]
+    wait_for("what is held to end", lambda: not site.number(
+        f"select count(*) from koeval.shard where run_id = {run} and state = 'leased'"))
+    assert site.runs("classes")[0][1] == "running", "it ended before it was paused"
+    site.sql("update koeval.numerics_class set digest = sha256(digest || 'another engine')")
+    agents = [daemon for daemon in site.daemons if daemon.name.startswith("agent")]
+    for agent in agents:
+        agent.end()
+        agent.start()
+    site.koeval("campaign", "resume", "classes")
+    shown = wait_for("the reason", lambda: [text for text in [site.koeval("run", "show", run)]
+                                            if "class_on_no_node" in text], 20)[0]
+    assert "`koeval run restart RUN`" in shown, shown
+    assert site.runs("classes")[0][1] == "running", "it waits"
+    before = site.number(f"select count(*) from koeval.response where run_id = {run}")
+    site.koeval("run", "restart", run)
+    wait_for("the new run", lambda: site.runs("classes")[-1][1] == "complete", 30)
+    assert before == site.number(f"select count(*) from koeval.response where run_id = {run}")
+    assert site.number("select count(distinct class_id) from koeval.run "
+                       "join koeval.campaign c using (campaign_id) where c.name = 'classes'") == 2
 
 
 def lying_models(site):
@@ -259,6 +294,7 @@ TESTS = [
     ("a long prompt is cut and marked", truncated),
     ("a model that no node has waits for one that has it", on_no_node),
     ("a changed model is not computed", changed),
+    ("a run of another class of numbers waits and says what to do", other_class),
     ("a folder that lies is refused by the file's name", lying_models),
     ("one wrong row imports nothing and is not quoted", bad_data),
     ("strangers on the port do not disturb", noise),

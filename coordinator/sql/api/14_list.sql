@@ -225,6 +225,17 @@ select pg_temp.describe('koeval.error_list', 'Why items of a run could not be an
     'first_item_no', 'The first such item.',
     'at', 'When it last happened.');
 
+-- A prompt that is longer than the model takes loses its beginning, as lm-evaluation-harness does it; an
+-- answer without such a prompt has null.
+create or replace view koeval.truncated_list as
+select a.run_id, count(*)::int as items, min(a.item_no) as first_item_no
+  from koeval.response a where a.replica = 0 and true = any (a.truncated) group by a.run_id;
+
+select pg_temp.describe('koeval.truncated_list', 'Runs with prompts that were cut to what the model takes.',
+    'run_id', 'Number of the run.',
+    'items', 'Items of which a prompt lost its beginning.',
+    'first_item_no', 'The first such item.');
+
 create or replace view koeval.score_list as
 select s.run_id, o.name as scorer, o.version, s.metric, s.filter, s.n, s.value, s.stderr, s.made_at,
        s.generation
@@ -268,10 +279,10 @@ select s.name as group_name, c.name as campaign, m.name as model, p.body as para
        case when s.sized then sum(s.value * s.n) / sum(s.n) else avg(s.value) end as value,
        case when count(s.stderr) = count(*) and sum(s.n) > count(*)
             then sqrt(sum((s.n - 1) * s.stderr ^ 2 * s.n) / (sum(s.n) - count(*)) / sum(s.n)) end as stderr,
-       sum(s.n)::bigint as n, count(*)::int as tasks_scored, max(s.members) as tasks
+       sum(s.n)::bigint as n, count(*)::int as tasks_scored, max(s.members) as tasks, s.campaign_id
   from s join koeval.campaign c using (campaign_id) join koeval.model m using (model_id)
   join koeval.params p using (params_id)
- group by s.name, c.name, m.name, p.body, s.metric, s.filter, s.sized;
+ group by s.campaign_id, s.name, c.name, m.name, p.body, s.metric, s.filter, s.sized;
 
 select pg_temp.describe('koeval.group_list',
     'Groups of tasks summed up as lm-evaluation-harness does: one row per group, campaign, model, params, metric and filter.',
@@ -285,7 +296,8 @@ select pg_temp.describe('koeval.group_list',
     'stderr', 'Standard error, pooled over the members; null where a member has none.',
     'n', 'Items of the members that have the metric.',
     'tasks_scored', 'Members that have the metric.',
-    'tasks', 'Members.');
+    'tasks', 'Members.',
+    'campaign_id', 'Number of the campaign.');
 
 create or replace view koeval.job_list as
 select j.job_id, j.kind::text as kind, j.key,

@@ -15,7 +15,7 @@ grant select on ranking.board_v1, ranking.category_v1, ranking.task_v1, ranking.
 grant execute on function ranking.board_at to koeval_reader, koeval_operator, koeval_admin;
 
 grant select on status_list, node_list, key_list, task_list, model_list, run_list, campaign_list,
-    error_list, score_list, group_list, job_list, board_list, edition_list, place_list, event_list,
+    error_list, truncated_list, score_list, group_list, job_list, board_list, edition_list, place_list, event_list,
     cost_list to koeval_operator, koeval_admin;
 grant execute on function task_newest to koeval_coordinator, koeval_ranker, koeval_operator, koeval_admin;
 grant select on scorer to koeval_operator, koeval_admin;
