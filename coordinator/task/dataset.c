@@ -55,13 +55,35 @@ static bool add_row(struct reading *r, json_t *row, int32_t line)
 /* JSONL -----------------------------------------------------------------------------------------
  */
 
+/* The library's own message would quote the text: its code and place say enough. */
+static const char *json_why(const json_error_t *error)
+{
+    switch (json_error_code(error)) {
+    case json_error_premature_end_of_input:
+        return "it ends too early";
+    case json_error_end_of_input_expected:
+        return "more follows it";
+    case json_error_invalid_utf8:
+        return "no UTF-8";
+    case json_error_numeric_overflow:
+        return "a number is too large";
+    case json_error_stack_overflow:
+        return "nested too deep";
+    default:
+        return "invalid syntax";
+    }
+}
+
 static bool read_json_line(struct reading *r, struct text line)
 {
-    /* The library's own message would quote the text. */
-    json_t *row = json_loadb(line.bytes, line.size, JSON_ALLOW_NUL, NULL);
+    json_error_t error;
+    json_t *row = json_loadb(line.bytes, line.size, JSON_ALLOW_NUL, &error);
+    if (!row)
+        return err_set(r->err, ERR_INPUT, "%s:%d: no JSON object: %s at byte %d", r->dataset->path,
+                       r->line, json_why(&error), error.position);
     if (!json_is_object(row)) {
         json_decref(row);
-        return row_fail(r, r->line, "no JSON object");
+        return row_fail(r, r->line, "no JSON object: another kind of value");
     }
     return add_row(r, row, r->line);
 }

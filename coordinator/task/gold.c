@@ -54,7 +54,7 @@ static bool index_of(int32_t *out, const struct value *target, const struct valu
         return true;
     }
     if (target->type != VALUE_STR)
-        return err_set(err, ERR_INPUT, "doc_to_target: gives %s, not an index or a choice",
+        return err_set(err, ERR_INPUT, "gives %s, not an index or a choice",
                        value_type_name(target));
     for (int32_t i = 0; i < choices->count; i++)
         if (value_equal(&choices->items[i], target)) {
@@ -70,7 +70,7 @@ static bool put_gold(struct buf *out, const struct value *target, const struct v
     int32_t index = 0;
     bool list = value_is_sequence(target);
     if (list && !target->count)
-        return err_set(err, ERR_INPUT, "doc_to_target: gives an empty list");
+        return err_set(err, ERR_INPUT, "gives an empty list");
     buf_put_text(out, "\"gold\":[");
     for (int32_t i = 0; i < (list ? target->count : 1); i++) {
         if (!index_of(&index, list ? &target->items[i] : target, choices, err))
@@ -104,15 +104,26 @@ static bool put_single(struct buf *out, struct value *target, struct err *err)
     struct value gold = value_int(0);
     struct value choices = { .type = VALUE_LIST, .count = 1, .items = target };
     if (target->type != VALUE_STR)
-        return err_set(err, ERR_INPUT, "doc_to_target: gives %s, not a text",
-                       value_type_name(target));
+        return err_set(err, ERR_INPUT, "gives %s, not a text", value_type_name(target));
     return put_json(out, &gold, &choices, err);
+}
+
+static bool put_item(struct buf *out, const struct task *task, struct value *target,
+                     struct asking *a, struct err *err)
+{
+    struct value choices;
+    if (task->output == TASK_LOGLIKELIHOOD)
+        return put_single(out, target, err);
+    if (value_is_sequence(target) != task->multiple_target)
+        return err_set(err, ERR_INPUT, "one index here, a list elsewhere");
+    return field_choices(&choices, &task->item.choice, &a->document, &a->heap, err) &&
+           put_json(out, target, &choices, err);
 }
 
 bool gold_item(struct buf *out, const struct task *task, struct text payload, struct err *err)
 {
     AUTO(asking_close) struct asking a = { 0 };
-    struct value target, choices;
+    struct value target;
     const struct task_fields *fields = &task->item;
     if (!asking_open(&a, task, payload, err))
         return false;
@@ -122,10 +133,6 @@ bool gold_item(struct buf *out, const struct task *task, struct text payload, st
             : field_target(&target, &fields->target, has_choices(task), &a.document, &a.heap, err);
     if (!ok)
         return false;
-    if (task->output == TASK_LOGLIKELIHOOD)
-        return put_single(out, &target, err);
-    if (value_is_sequence(&target) != task->multiple_target)
-        return err_set(err, ERR_INPUT, "doc_to_target: one index here, a list elsewhere");
-    return field_choices(&choices, &fields->choice, &a.document, &a.heap, err) &&
-           put_json(out, &target, &choices, err);
+    return put_item(out, task, &target, &a, err) ||
+           err_wrap(err, task->multiple_input ? "doc_to_text" : "doc_to_target");
 }

@@ -48,8 +48,8 @@ static bool read_data(struct importing *m)
     const char *split = source_split(m->source), *path = path_of(m, split);
     const char *pool = path_of(m, source_fewshot_split(m->source));
     if (!path)
-        return err_set(m->err, ERR_INPUT, "task %s: no data for its split '%s'",
-                       source_task(m->source), split);
+        return err_set(m->err, ERR_INPUT, "task %s: no data for its split '%s': say --data %s=FILE",
+                       source_task(m->source), split, split);
     if (!dataset_read(&m->evaluated, path, m->columns, m->err) ||
         !process(&m->evaluated, source_process(m->source, false), m->err))
         return false;
@@ -63,6 +63,8 @@ static bool read_data(struct importing *m)
 static bool check_splits(const struct importing *m)
 {
     const char *split = source_split(m->source), *pool = source_fewshot_split(m->source);
+    if (pool && !strcmp(pool, split))
+        pool = NULL;
     for (int32_t i = 0; i < m->data_count; i++)
         if (strcmp(m->data[i].split, split) && (!pool || strcmp(m->data[i].split, pool)))
             return err_set(m->err, ERR_INPUT, "task %s has no use for split '%s'; it takes %s%s%s",

@@ -211,7 +211,8 @@ bool yaml_open(struct yaml_file **out, const char *path, struct err *err)
 /* Includes --------------------------------------------------------------------------------------
  */
 
-static bool open_merged(struct yaml_file *file, const char *path, int depth, struct err *err);
+static bool open_merged(struct yaml_file *file, const char *path, const struct yaml *by, int depth,
+                        struct err *err);
 
 /* Under: the keys of `more`, then ours, so that ours win; without `include` and `task_list`. */
 static bool merge(struct yaml_file *file, const struct yaml *under, const struct yaml *over,
@@ -263,7 +264,7 @@ static bool merge_includes(struct yaml_file *file, const char *path, const struc
         const struct yaml *one = include->type == YAML_LIST ? include->items[i] : include;
         AUTO(buf_free) struct buf included = { 0 };
         if (!include_path(&included, path, one, err) ||
-            !open_merged(file, buf_text(&included), depth + 1, err) ||
+            !open_merged(file, buf_text(&included), one, depth + 1, err) ||
             !merge(file, under, file->root, err))
             return false;
         under = file->root;
@@ -271,12 +272,14 @@ static bool merge_includes(struct yaml_file *file, const char *path, const struc
     return merge(file, under, own, err);
 }
 
-static bool open_merged(struct yaml_file *file, const char *path, int depth, struct err *err)
+/* by: the entry that includes it, NULL the first file of all. */
+static bool open_merged(struct yaml_file *file, const char *path, const struct yaml *by, int depth,
+                        struct err *err)
 {
     if (depth > YAML_DEPTH_MAX)
         return err_set(err, ERR_INPUT, "%s: includes itself or nests too deep", path);
     if (!read_path(file, path, err))
-        return false;
+        return by ? err_wrap(err, "%s:%d: include", by->file, by->line) : false;
     const struct yaml *own = file->root;
     return !yaml_get(own, "include") || merge_includes(file, path, own, depth, err);
 }
@@ -284,7 +287,7 @@ static bool open_merged(struct yaml_file *file, const char *path, int depth, str
 bool yaml_open_with_includes(struct yaml_file **out, const char *path, struct err *err)
 {
     AUTO(yaml_close) struct yaml_file *file = file_new();
-    if (!open_merged(file, path, 0, err))
+    if (!open_merged(file, path, NULL, 0, err))
         return false;
     *out = TAKE(file);
     return true;

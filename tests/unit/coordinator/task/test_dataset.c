@@ -78,10 +78,12 @@ TEST(wrong_rows_are_named_by_file_and_line)
     CHECK(gives("a.csv", "q,a\nx,\377\n", "a.csv:2: a field is no UTF-8"));
     CHECK(gives("a.csv", "q,a\n", "a.csv: no rows"));
     CHECK(gives("a.csv", "", "a.csv:1: the file is empty"));
-    CHECK(gives("a.jsonl", "{\"a\":1}\n[1]\n", "a.jsonl:2: no JSON object"));
-    CHECK(gives("a.jsonl", "{\"a\":1}\n{\"a\"\n", "a.jsonl:2: no JSON object"));
-    CHECK(gives("a.jsonl", "{\"a\":99999999999999999999}\n", "a.jsonl:1: no JSON object"));
-    CHECK(gives("a.jsonl", "{}\n\377\377", "a.jsonl:2: no JSON object"));
+    CHECK(gives("a.jsonl", "{\"a\":1}\n[1]\n", "a.jsonl:2: no JSON object: another kind of value"));
+    CHECK(gives("a.jsonl", "{\"a\":1}\n{\"a\"\n",
+                "a.jsonl:2: no JSON object: it ends too early at byte 4"));
+    CHECK(gives("a.jsonl", "{\"a\":99999999999999999999}\n",
+                "a.jsonl:1: no JSON object: a number is too large"));
+    CHECK(gives("a.jsonl", "{}\n\377\377", "a.jsonl:2: no JSON object: no UTF-8"));
     CHECK(gives("a.xlsx", "x", "a.xlsx: not .jsonl, .csv or .tsv"));
 }
 

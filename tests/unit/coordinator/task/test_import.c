@@ -104,13 +104,13 @@ TEST(a_wrong_row_is_named_by_file_line_and_reason)
 {
     CHECK(imports(TASK, good, good, NULL));
     CHECK(imports(TASK, "{\"q\":\"1\",\"a\":0}\n{\"q\":\"2\",\"a\":2}\n", good,
-                  "test.jsonl:2: gold is out of range: choice 2 of 2"));
+                  "test.jsonl:2: doc_to_target: gold is out of range: choice 2 of 2"));
     CHECK(imports(TASK, "{\"q\":\"1\",\"a\":0}\n\n{\"q\":2,\"a\":1}\n", good,
                   "test.jsonl:3: doc_to_text: a number here, a text elsewhere"));
     CHECK(imports(TASK, "{\"q\":[],\"a\":0}\n", good, "test.jsonl:1: doc_to_text: gives list"));
     CHECK(imports(TASK, good, "{\"q\":\"1\",\"a\":0}\n{\"q\":\"2\",\"a\":9}\n",
                   "dev.jsonl:2: shot 0: a shot's answer is out of range: choice 9 of 2"));
-    CHECK(imports(TASK, good, "x\n", "dev.jsonl:1: no JSON object"));
+    CHECK(imports(TASK, good, "x\n", "dev.jsonl:1: no JSON object: invalid syntax at byte 1"));
 }
 
 TEST(a_split_without_use_or_without_data_is_an_error)
@@ -124,9 +124,16 @@ TEST(a_split_without_use_or_without_data_is_an_error)
     AUTO(source_free) struct source *a = NULL;
     CHECK(!import_in(&folder, &a, other, 2, &err));
     CHECK(strstr(err.text, "no use for split 'train'; it takes test, dev"));
+    put_file(&folder, "t.yaml",
+             "task: t\noutput_type: multiple_choice\ntest_split: test\nfewshot_split: test\n"
+             "doc_to_text: q\ndoc_to_target: a\ndoc_to_choice: [x, z]\n");
+    AUTO(source_free) struct source *same = NULL;
+    CHECK(!import_in(&folder, &same, other, 2, &err));
+    CHECK(!strcmp(err.text, "task t has no use for split 'train'; it takes test"));
+    put_file(&folder, "t.yaml", TASK);
     AUTO(source_free) struct source *b = NULL;
     CHECK(!import_in(&folder, &b, none, 1, &err));
-    CHECK(strstr(err.text, "no data for its split 'test'"));
+    CHECK(strstr(err.text, "no data for its split 'test': say --data test=FILE"));
 }
 
 TEST(without_a_few_shot_file_the_pool_is_empty)
