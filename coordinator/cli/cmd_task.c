@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "coordinator/cli/table.h"
+#include "coordinator/cli/list.h"
 #include "coordinator/cli/task_files.h"
 #include "coordinator/store/store_task.h"
 #include "coordinator/task/group.h"
@@ -139,7 +139,7 @@ static bool task_list(struct cli *cli, struct err *err)
         !db_call(&rows, db, LIST_SQL "where is_newest order by task", NO_ARGS, err))
         return false;
     print_tasks(cli, rows);
-    return true;
+    return list_age(cli, db, err);
 }
 
 /* What there is, for a name that is not. */
@@ -175,7 +175,7 @@ static bool task_show(struct cli *cli, struct err *err)
         cli_field(cli, "definition", rows_text(definition, 0, "definition"), NULL);
     else
         cli_line(cli, "%s", rows_text(definition, 0, "pretty"));
-    return true;
+    return list_age(cli, db, err);
 }
 
 /* cmd_render.c */

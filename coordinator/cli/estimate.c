@@ -187,8 +187,11 @@ static bool add_characters(struct estimate_row *rows, const struct launch *l, st
 {
     struct db *db;
     struct err refused = { 0 };
-    if (!cli_db_as(&db, cli, ROLE_COORDINATOR, &refused))
+    if (!cli_db_as(&db, cli, ROLE_COORDINATOR, &refused)) {
+        cli_note(cli, "characters stay unknown: only a login that may act as %s reads items",
+                 ROLE_COORDINATOR);
         return true;
+    }
     for (int32_t i = 0; i < l->tasks_count; i++)
         if (!count_characters(&rows[i], l, &l->tasks[i], db, err))
             return err_wrap(err, "task %s", l->tasks[i].name);
