@@ -1,8 +1,10 @@
 """Three hosts: a coordinator and two agents in network namespaces of their own, a key each, set up
 by the lines of README.md's "A real cluster" themselves.
 
-A line "coordinator$ ..." is run on the coordinator's host, "node$ ..." on each node; a line that
-ends in & is a daemon.  Paths of those hosts become folders of the site."""
+A line "coordinator$ ..." is run on the coordinator's host, "node$ ..." on each node, "all$ ..." on
+every host; a line that ends in & is a daemon, and what a line exports holds for the host's later
+ones.  Paths of those hosts become folders of the site, and nothing is made there but by the lines.
+The line that builds was carried out before: tests need a build of their own."""
 
 import os
 import re
@@ -20,7 +22,7 @@ def readme_lines():
     with open(f"{site_of.ROOT}/README.md", encoding="utf-8") as file:
         section = file.read().split("## A real cluster")[-1].split("\n## ")[0]
     section = section.replace("\\\n", " ")
-    lines = re.findall(r"^\s*(coordinator|node)\$ +(.*)$", section, re.M)
+    lines = re.findall(r"^\s*(coordinator|node|all)\$ +(.*)$", section, re.M)
     assert lines, "README.md: no lines 'coordinator$ ...' and 'node$ ...' under 'A real cluster'"
     return lines
 
@@ -65,24 +67,28 @@ def here(site, line, host):
     line = re.sub(r"\s+#.*$", "", line)
     for path, mine in (("/etc/koeval", f"{site.dir}/{host}"), ("/var/lib/koeval", f"{site.dir}/db"),
                        ("deploy/postgres", f"{site_of.ROOT}/deploy/postgres"),
+                       ("$PWD/build/release/bin", site.bin),
                        (" /models", f" {site.dir}/models"), ("COORDINATOR", f"10.99.{number}.1")):
         line = line.replace(path, mine)
     return line
 
 
 def run_line(site, line, host):
+    exports = STATE["exports"].setdefault(host, [])
+    said = " && ".join([*exports, ""])
     if line.endswith("&"):
         daemon = site_of.Daemon(site, f"{host}-{len(site.daemons)}", [
-            "ip", "netns", "exec", space(host), "bash", "-c", f"exec {line[:-1]}"])
+            "ip", "netns", "exec", space(host), "bash", "-c", f"{said}exec {line[:-1]}"])
         site.daemons.append(daemon.start())
         return
-    wants_db = line.startswith("export ")
     done = subprocess.run(["ip", "netns", "exec", space(host), "bash", "-c",
-                           line + ('; printf %s "$KOEVAL_DB"' if wants_db else "")],
+                           f'{said}{line} && printf "\\n%s" "$KOEVAL_DB"'],
                           capture_output=True, text=True, env=site.env, cwd=site.dir)
     assert done.returncode == 0, f"{host}$ {line}: {done.stderr.strip()}"
-    if wants_db:
-        site.db = site.env["KOEVAL_DB"] = done.stdout
+    if line.startswith("export "):
+        exports.append(line)
+    if "KOEVAL_DB=" in line:
+        site.db = site.env["KOEVAL_DB"] = done.stdout.split("\n")[-1]
 
 
 def copy_keys(site):
@@ -95,11 +101,14 @@ def copy_keys(site):
 
 
 def set_up(site):
-    for host in ("c", *NODES):
-        os.mkdir(f"{site.dir}/{host}")
-    site.env["PATH"] = f"{site.bin}:{site.env['PATH']}"
+    STATE["exports"] = {}
     for host, line in readme_lines():
-        if host == "node":
+        if "cmake --build" in line:
+            assert host == "all" and os.path.exists(f"{site.bin}/koeval-agent")
+        elif host == "all":
+            for name in ("c", *NODES):
+                run_line(site, here(site, line, name), name)
+        elif host == "node":
             for node in NODES:
                 run_line(site, here(site, line, node), node)
         elif "node-a" in line:  # once for each node
