@@ -63,7 +63,8 @@ bool loop_open(struct loop **out, const struct loop_conf *conf, struct err *err)
     loop->aux = pg_new(conf->db, "koeval_coordinator", "listen koeval_work; listen koeval_key");
     store_begin(loop);
     lines_open(loop);
-    if (!zap_open(&loop->zap, err) ||
+    if ((conf->trace && !trace_open(&loop->trace, conf->trace, &conf->core, err)) ||
+        !zap_open(&loop->zap, err) ||
         !router_open(&loop->router, conf->listen, conf->secret_key, err) ||
         !net_monitor_open(loop, err))
         return false;
@@ -87,6 +88,7 @@ void loop_close(struct loop *loop)
     store_end(&loop->store);
     load_free(loop->load);
     tasks_free(loop->tasks);
+    trace_close(loop->trace);
     core_free(loop->core);
     actions_free(&loop->acts);
     cargo_free(loop->cargo);

@@ -14,6 +14,7 @@ struct loop_conf {
     const char *listen;         /* endpoint */
     const char *holder;         /* who leads, for humans */
     const char *program;        /* path of koeval, for jobs */
+    const char *trace;          /* file for what the core is told, or NULL */
     int32_t jobs, ingest, work; /* at once: children; connections */
     int32_t grace_ms, depose_ms, job_lease_ms, poll_ms;
     uint8_t secret_key[32];

@@ -72,6 +72,7 @@ static void step_once(struct loop *loop, struct event event)
 {
     event.now_ms = clock_monotonic_ms();
     core_step(loop->core, &event, &loop->acts);
+    trace_step(loop->trace, &event, &loop->acts);
     for (int32_t i = 0; i < loop->acts.count; i++)
         act(loop, &loop->acts.list[i]);
     log_role(loop);

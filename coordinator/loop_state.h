@@ -15,6 +15,7 @@
 #include "coordinator/loop.h"
 #include "coordinator/router.h"
 #include "coordinator/store/store_tx.h"
+#include "coordinator/trace.h"
 #include "coordinator/zap.h"
 
 #define LINES_MAX 32
@@ -60,7 +61,8 @@ struct loop {
     struct loop_conf conf;
     struct core *core;
     struct actions acts;
-    enum role role; /* as last logged */
+    struct trace *trace; /* NULL: not recorded */
+    enum role role;      /* as last logged */
 
     zactor_t *zap;
     struct router *router;

@@ -16,7 +16,7 @@
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 
 struct settings {
-    char *db, *listen, *server_key, *holder, *koeval, *log_level;
+    char *db, *listen, *server_key, *holder, *koeval, *log_level, *trace;
     int64_t lease_ms, heartbeat_ms, silent_ms, settle_ms, recover_ms, grace_ms, depose_ms;
     int64_t flush_ms, flush_items, window_bytes, batch_items, work_ms, retry_ms, load_ms;
     int64_t agents_max, results_max, ingest, work, jobs, job_lease_ms, poll_ms;
@@ -43,6 +43,8 @@ static const struct conf_setting rows[] = {
          "the program that runs jobs; default: koeval beside this one"),
     WORD("log-level", log_level, "info", "LEVEL", false,
          "error, warn, info or debug"),
+    WORD("trace", trace, NULL, "FILE", false,
+         "record what the core is told and decides, as numbers; without it nothing is"),
     NUMBER("lease-ms", lease_ms, "60000", "MS", 400, 3600000,
            "how long a lease runs without a renewal"),
     NUMBER("heartbeat-ms", heartbeat_ms, "5000", "MS", 100, 60000,
@@ -127,6 +129,7 @@ static void conf_fill(struct loop_conf *conf, const struct settings *s)
     core_fill(&conf->core, s);
     conf->db = s->db;
     conf->listen = s->listen;
+    conf->trace = s->trace;
     conf->jobs = (int32_t)s->jobs;
     conf->ingest = (int32_t)s->ingest;
     conf->work = (int32_t)s->work;

@@ -1,5 +1,6 @@
 #include "tests/sim/world.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LEASE_MS 10000
@@ -106,6 +107,7 @@ static void step(struct world *w, int32_t c, struct event ev)
     struct sim_coord *x = &w->coords[c];
     ev.now_ms = w->now_ms;
     core_step(x->core, &ev, &acts);
+    trace_step(x->trace, &ev, &acts);
     for (int32_t i = 0; i < acts.count; i++) {
         const struct action *a = &acts.list[i];
         if (a->kind == ACT_SEND)
@@ -122,8 +124,20 @@ static void step(struct world *w, int32_t c, struct event ev)
 
 /* ---- life ---- */
 
+static void trace_begin(struct world *w, int32_t c)
+{
+    char path[256];
+    struct err err = { 0 };
+    snprintf(path, sizeof(path), "%s/%d", w->traces, c);
+    trace_close(w->coords[c].trace);
+    if (!trace_open(&w->coords[c].trace, path, &conf, &err))
+        broke(w, "no trace");
+}
+
 void coord_start(struct world *w, int32_t c)
 {
+    if (w->traces)
+        trace_begin(w, c);
     core_free(w->coords[c].core);
     w->coords[c].core = core_new(&conf);
     w->coords[c].up = true;

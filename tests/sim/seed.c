@@ -16,10 +16,17 @@ struct world *world_new(void)
     return w;
 }
 
+static void coords_free(struct world *w)
+{
+    for (int32_t c = 0; c < COORDS; c++) {
+        core_free(w->coords[c].core);
+        trace_close(w->coords[c].trace);
+    }
+}
+
 void world_free(struct world *w)
 {
-    for (int32_t c = 0; c < COORDS; c++)
-        core_free(w->coords[c].core);
+    coords_free(w);
     free(w->pool);
     free(w->heap);
     free(w->spare);
@@ -36,9 +43,9 @@ static void world_clear(struct world *w)
                           .spare = w->spare,
                           .calls = w->calls,
                           .total = w->total,
-                          .agent_acts = w->agent_acts };
-    for (int32_t c = 0; c < COORDS; c++)
-        core_free(w->coords[c].core);
+                          .agent_acts = w->agent_acts,
+                          .traces = w->traces };
+    coords_free(w);
     *w = keep;
     for (int32_t i = 0; i < CALLS_MAX; i++)
         w->calls[i].used = false;

@@ -5,7 +5,9 @@
 #include "tests/test.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static void print_totals(const struct totals *t, double seconds)
 {
@@ -57,4 +59,52 @@ TEST(a_seed_is_the_same_world_each_time)
         CHECK(w->trail == trails[seed - 1]);
     }
     world_free(w);
+}
+
+/* ---- traces ---- */
+
+static bool replays(struct replay *r, const char *path)
+{
+    struct err err = { 0 };
+    return trace_replay(r, path, &err);
+}
+
+/* The last digit of what was decided in one step is another. */
+static void spoil(const char *path)
+{
+    FILE *file = fopen(path, "r+e");
+    char *line = NULL;
+    size_t room = 0;
+    for (int i = 0; i < 400 || line[0] != 'A'; i++)
+        CHECK(getline(&line, &room, file) > 0);
+    long digit = (long)strcspn(line, ";") - 2;
+    CHECK(fseek(file, digit - (long)strlen(line), SEEK_CUR) == 0);
+    fputc(line[digit] == '5' ? '6' : '5', file);
+    fclose(file);
+    free(line);
+}
+
+TEST(what_a_coordinator_recorded_is_decided_again)
+{
+    char folder[] = "/tmp/koeval-trace.XXXXXX", path[64];
+    struct replay r;
+    CHECK(mkdtemp(folder));
+    struct world *w = world_new();
+    w->traces = folder;
+    for (uint64_t seed = 1; seed <= 5; seed++)
+        CHECK(!seed_run(w, seed));
+    world_free(w);
+    for (int c = 0; c < COORDS; c++) {
+        snprintf(path, sizeof(path), "%s/%d", folder, c);
+        CHECK(replays(&r, path) && r.cores >= 5 && r.steps > 500 && !r.differing && !r.cut);
+    }
+    spoil(path);
+    CHECK(replays(&r, path) && r.differing == 1 && r.first >= 400);
+    CHECK(truncate(path, 5001) == 0);
+    CHECK(replays(&r, path) && r.cut == 1 && !r.differing);
+    for (int c = 0; c < COORDS; c++) {
+        snprintf(path, sizeof(path), "%s/%d", folder, c);
+        unlink(path);
+    }
+    rmdir(folder);
 }

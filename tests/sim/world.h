@@ -13,6 +13,7 @@
 #define SIM_WORLD_H
 
 #include "agent/core.h"
+#include "coordinator/trace.h"
 #include "tests/sim/db.h"
 
 enum {
@@ -85,6 +86,7 @@ struct body_slot {
 
 struct sim_coord {
     struct core *core;
+    struct trace *trace; /* of a test that asks for one */
     bool up;
     int32_t bodies; /* that it owns */
     int32_t gen, db_gen;
@@ -141,6 +143,7 @@ struct world {
     int64_t promised_ms[SHARDS][EPOCHS][AGENTS + 1]; /* latest the database ever promised */
     struct chances p;
     const char *broken;
+    const char *traces; /* a folder: each coordinator records there */
     struct totals total;
 };
 
