@@ -126,6 +126,14 @@ static void leave_refused(struct agent *agent, uint32_t random)
     agent_act(agent, AGENT_EXIT)->code = AGENT_EXIT_REFUSED;
 }
 
+/* Where there is another coordinator it may lead already.  With one endpoint ZeroMQ connects again
+ * by itself, and whoever answers there does not know the session. */
+static void on_cut(struct agent *agent, uint32_t random)
+{
+    if (agent->state != AGENT_DOWN && agent->conf.endpoints > 1)
+        leave(agent, random, true, false);
+}
+
 static void on_welcome(struct agent *agent, const struct msg *msg, uint32_t random)
 {
     if (msg->epoch < agent->epoch) { /* a leader that was: its word is old */
@@ -327,6 +335,9 @@ void agent_step(struct agent *agent, const struct agent_event *event, struct age
     case AGENT_REFUSED:
         if (agent->state != AGENT_DOWN)
             leave_refused(agent, event->random);
+        break;
+    case AGENT_CUT:
+        on_cut(agent, event->random);
         break;
     case AGENT_STOP:
         on_stop(agent);

@@ -70,6 +70,7 @@ enum agent_event_kind {
     AGENT_FAIL,    /* lease, reason, reason_num: the shard cannot be computed here */
     AGENT_MODELS,  /* what is on the shelf changed */
     AGENT_REFUSED, /* the handshake: our key is not known there */
+    AGENT_CUT,     /* the connection broke, or there is nobody to connect to */
     AGENT_STOP,    /* finish what runs, hand back the rest, go */
 };
 

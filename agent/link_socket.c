@@ -35,7 +35,8 @@ static void monitor_open(struct link *link)
     snprintf(name, sizeof(name), "inproc://monitor-%d", link->monitors++);
     zmq_socket_monitor(link->dealer, name,
                        ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                           ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
+                           ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED |
+                           ZMQ_EVENT_CONNECT_RETRIED);
     link->monitor = zmq_socket(zsys_init(), ZMQ_PAIR);
     if (!link->monitor || zmq_connect(link->monitor, name))
         abort(); /* inproc: only a program error can refuse it */
@@ -91,6 +92,8 @@ void link_monitor_receive(struct link *link)
     monitor_read(link, &kind, &status);
     if (kind == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL || kind == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL)
         log_event(LOG_WARN, "link.handshake", "endpoint=%s status=%u", link->endpoint, status);
+    if (kind == ZMQ_EVENT_DISCONNECTED || kind == ZMQ_EVENT_CONNECT_RETRIED)
+        link_step(link, (struct agent_event){ .kind = AGENT_CUT });
     if (kind != ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
         return;
     if (status < 400) {

@@ -1,6 +1,7 @@
 #include "coordinator/trace.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -275,7 +276,8 @@ struct trace {
 bool trace_open(struct trace **out, const char *path, const struct core_conf *conf, struct err *err)
 {
     struct core_conf copy = *conf;
-    FILE *file = fopen(path, "ae");
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "a");
     if (!file)
         return err_set(err, ERR_INPUT, "%s: %s", path, strerror(errno));
     *out = must_calloc(1, sizeof(**out));

@@ -222,6 +222,8 @@ void agent_event_in(struct world *w, const struct sim_event *e)
         item_end(w, e->who);
     } else if (e->kind == E_AGENT_STOP) {
         happen(w, e->who, (struct agent_event){ .kind = AGENT_STOP });
+    } else if (e->kind == E_AGENT_CUT && e->conn == x->conn) {
+        happen(w, e->who, (struct agent_event){ .kind = AGENT_CUT });
     }
     if (x->exited)
         agent_ends(w, e->who, true);

@@ -145,8 +145,22 @@ void coord_start(struct world *w, int32_t c)
     step(w, c, (struct event){ .kind = EV_TICK });
 }
 
+/* Who was connected hears of it, or the word is lost with the host. */
+static void agents_cut(struct world *w, int32_t c)
+{
+    for (int32_t a = 0; a < AGENTS; a++) {
+        const struct sim_agent *x = &w->agents[a];
+        if (!x->up || w->conns[x->conn].coord != c || !roll(w, 3))
+            continue;
+        struct sim_event *e = push(w, E_AGENT_CUT, w->now_ms + 1 + roll(w, 300), a);
+        e->gen = x->gen;
+        e->conn = x->conn;
+    }
+}
+
 void coord_stop(struct world *w, int32_t c)
 {
+    agents_cut(w, c);
     w->coords[c].up = false;
     w->coords[c].gen++;
     w->coords[c].bodies = 0;

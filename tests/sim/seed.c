@@ -81,7 +81,7 @@ static bool put_off(struct world *w, const struct sim_event *e)
                  e->kind == E_GONE || e->kind == E_REVOKED || e->kind == E_LOST ||
                  e->kind == E_HINT || e->kind == E_RESIGN || e->kind == E_COORD_END;
     bool agent = e->kind == E_TO_AGENT || e->kind == E_AGENT_TICK || e->kind == E_COMPUTED ||
-                 e->kind == E_AGENT_STOP;
+                 e->kind == E_AGENT_STOP || e->kind == E_AGENT_CUT;
     int64_t until = coord ? w->coords[e->who].paused_ms : agent ? w->agents[e->who].paused_ms : 0;
     if (until > w->fault_end_ms)
         until = w->fault_end_ms;
@@ -108,6 +108,7 @@ static void happen(struct world *w, const struct sim_event *e)
     case E_AGENT_TICK:
     case E_COMPUTED:
     case E_AGENT_STOP:
+    case E_AGENT_CUT:
         agent_event_in(w, e);
         break;
     case E_FAULT:

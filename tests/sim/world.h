@@ -47,6 +47,7 @@ enum kind {
     E_RESIGN,     /* SIGTERM for a coordinator */
     E_COORD_END,  /* its end, a while later */
     E_AGENT_STOP, /* SIGTERM for an agent */
+    E_AGENT_CUT,  /* its connection broke, and it was told */
 };
 
 /* The heavy part of a message. */

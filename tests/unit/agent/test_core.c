@@ -171,3 +171,24 @@ TEST(an_older_leader_is_not_believed)
     hear(old);
     CHECK(agent.state == AGENT_DOWN);
 }
+
+TEST(a_connection_that_broke_sends_us_to_the_other_endpoint_at_once)
+{
+    up();
+    grant(lease_a);
+    step((struct agent_event){ .kind = AGENT_CUT });
+    CHECK(agent.state == AGENT_DOWN && agent.endpoint == 1 && agent.connect_ms <= now + 750);
+    CHECK(agent.jobs_count == 1); /* its lease runs on */
+    tick(750);
+    CHECK(did(AGENT_CONNECT)->endpoint == 1);
+    step((struct agent_event){ .kind = AGENT_CUT }); /* nobody listens there */
+    CHECK(agent.state == AGENT_DOWN && agent.endpoint == 0);
+}
+
+TEST(with_one_endpoint_a_broken_connection_is_left_to_mend)
+{
+    up();
+    agent.conf.endpoints = 1;
+    step((struct agent_event){ .kind = AGENT_CUT });
+    CHECK(agent.state == AGENT_UP && !did(AGENT_CLOSE));
+}
