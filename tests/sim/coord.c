@@ -41,6 +41,19 @@ static void call_batches(struct world *w, int32_t c, struct call *call)
     }
 }
 
+/* Its lists are long and mostly empty. */
+static void tx_copy(struct tx *to, const struct tx *from)
+{
+    size_t count = (size_t)from->count;
+    memcpy(to, from, offsetof(struct tx, batches));
+    if (from->kind == TX_INGEST)
+        memcpy(to->batches, from->batches, count * sizeof(*to->batches));
+    if (from->kind != TX_RENEW)
+        return;
+    memcpy(to->leases, from->leases, count * sizeof(*to->leases));
+    memcpy(to->agents, from->agents, count * sizeof(*to->agents));
+}
+
 static void tx_start(struct world *w, int32_t c, const struct tx *tx)
 {
     int32_t i = 0;
@@ -50,7 +63,7 @@ static void tx_start(struct world *w, int32_t c, const struct tx *tx)
     struct call *call = &w->calls[i];
     call->used = true;
     call->uses = 1;
-    call->tx = *tx;
+    tx_copy(&call->tx, tx);
     if (tx->kind == TX_INGEST)
         call_batches(w, c, call);
     if (tx->kind == TX_HELLO) {

@@ -149,7 +149,7 @@ static void lease_shard(struct db *db, int64_t until, int32_t i, int32_t agent)
     s->agent = agent;
     s->expires_ms = until;
     s->done_at_grant = s->n_done;
-    db->leases[i][s->epoch] = (struct db_lease){ agent, s->lo, s->hi, OUT_NONE };
+    db->leases[i][s->epoch] = (struct db_lease){ agent, OUT_NONE };
 }
 
 void db_claim(struct db *db, int64_t now, int32_t lease_ms, const struct tx *tx,
@@ -257,8 +257,8 @@ static int32_t shard_of(const struct db_batch *b) { return (int32_t)b->lease.sha
 /* An agent may answer only for the items of its lease. */
 static bool mine(const struct db *db, const struct db_batch *b, const struct row *row)
 {
-    const struct db_lease *l = &db->leases[shard_of(b)][b->lease.epoch];
-    return row->item_no >= l->lo && row->item_no < l->hi;
+    const struct db_shard *s = &db->shards[shard_of(b)];
+    return row->item_no >= s->lo && row->item_no < s->hi;
 }
 
 /* Calls for each row of an admitted batch that belongs to its lease. */

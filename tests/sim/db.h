@@ -12,7 +12,7 @@ enum {
     ITEMS = 16,
     SHARD_ITEMS = 4,
     SHARDS = RUNS * ITEMS / SHARD_ITEMS,
-    EPOCHS = 120,
+    EPOCHS = 100,
     AGENTS = 4,
     KEYS = AGENTS + 2,
     MODELS = 2,
@@ -60,7 +60,7 @@ struct db_shard {
     enum shard_state state;
 };
 struct db_lease {
-    int32_t agent, lo, hi;
+    int32_t agent;
     enum outcome outcome;
 };
 struct db_response {

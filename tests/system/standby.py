@@ -136,8 +136,8 @@ def full_work(site):
     before = answers(site, "killed")
     wait_for("all agents to work again", lambda: all(
         n > before.get(agent, 0) for agent, n in answers(site, "killed").items()), 60)
-    print(f"    after kill -9 of the leader: the standby leads in {led:.2f} s, all {AGENTS} agents "
-          f"have answers committed in {time.monotonic() - began:.2f} s")
+    print(f"| kill -9 of the leader | the standby leads after {led:.2f} s, all {AGENTS} agents have "
+          f"new answers committed after {time.monotonic() - began:.2f} s |")
     site.complete("killed", 90)
     assert site.digest("killed") == STATE["digest"]
     assert site.number("select count(*) from koeval.incident") == 0
@@ -163,7 +163,8 @@ def zombie(site):
     assert "running" in {state for _, state in site.runs("zombie")}, "the work was over before"
     with open(STATE["zombie"].log, encoding="utf-8") as log:
         refused = re.findall(r"tx\.failed kind=(\w+) epoch=(\d+) state=KE001", log.read())
-    print(f"    refused to the zombie: {[kind for kind, _ in refused]}")
+    print(f"| control connection cut, leader not told | its first write is refused "
+          f"({', '.join(kind for kind, _ in refused)}) and it steps down |")
     assert refused and all(int(e) == epoch for _, e in refused)
     assert site.value("select holder from koeval.coordinator") == "heir"
     later = site.number(f"select count(*) from koeval.lease where coordinator_epoch <= {epoch}")
@@ -186,7 +187,7 @@ def traces(site):
     done = subprocess.run([f"{site.bin}/sim_replay", *paths], capture_output=True, text=True,
                           check=False)
     for line in done.stdout.splitlines():
-        print(f"    {line.replace(site.dir, '...')}")
+        print(f"| replay of {os.path.basename(line.split(':')[0])} | {line.split(': ')[1]} |")
     assert done.returncode == 0
 
 

@@ -358,7 +358,8 @@ def main():
                 calls += both.calls if both else 0
                 if both:
                     both.end()
-    print(f"{calls} calls to both in {time.time() - began:.1f} s, {bad} of {worlds} worlds differ")
+    print(f"| worlds, calls to both, worlds that differ | {worlds}, {calls}, {bad} |"
+          f" ({time.time() - began:.1f} s)")
     print(f"{worlds - bad} passed, {bad} failed, 0 skipped")
     return bad != 0
 
