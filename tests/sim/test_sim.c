@@ -14,8 +14,8 @@ static void print_totals(const struct totals *t, unsigned long long first, unsig
                          double seconds)
 {
     double n = (double)t->seeds;
-    printf("| seeds | %llu from %llu, %.0f a second of one core |\n", (unsigned long long)t->seeds,
-           first, n / seconds);
+    printf("| what | figure |\n|---|---|\n| seeds | %llu from %llu, %.0f a second of one core |\n",
+           (unsigned long long)t->seeds, first, n / seconds);
     printf("| seeds with a violation | %llu |\n", bad);
     if (!bad)
         printf("| so, with 95 %% confidence, of such seeds | at most 3/n = %.1e |\n", 3 / n);

@@ -136,7 +136,7 @@ def full_work(site):
     before = answers(site, "killed")
     wait_for("all agents to work again", lambda: all(
         n > before.get(agent, 0) for agent, n in answers(site, "killed").items()), 60)
-    print(f"| kill -9 of the leader | the standby leads after {led:.2f} s, all {AGENTS} agents have "
+    print(f"| what happened | what followed |\n|---|---|\n| kill -9 of the leader | the standby leads after {led:.2f} s, all {AGENTS} agents have "
           f"new answers committed after {time.monotonic() - began:.2f} s |")
     site.complete("killed", 90)
     assert site.digest("killed") == STATE["digest"]

@@ -358,8 +358,8 @@ def main():
                 calls += both.calls if both else 0
                 if both:
                     both.end()
-    print(f"| worlds, calls to both, worlds that differ | {worlds}, {calls}, {bad} |"
-          f" ({time.time() - began:.1f} s)")
+    print("| worlds | calls to both | worlds that differ | seconds |\n|---|---|---|---|")
+    print(f"| {worlds} | {calls} | {bad} | {time.time() - began:.0f} |")
     print(f"{worlds - bad} passed, {bad} failed, 0 skipped")
     return bad != 0
 
