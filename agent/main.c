@@ -3,10 +3,12 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/link.h"
 #include "common/conf.h"
+#include "common/endpoint.h"
 #include "common/log.h"
 #include "common/version.h"
 #include "proto/wire.h"
@@ -61,12 +63,33 @@ static const struct conf_setting settings_table[] = {
 };
 /* clang-format on */
 
+static bool folder_check(const char *path, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) || !S_ISDIR(st.st_mode))
+        return err_set(err, ERR_INPUT, "models: '%s' is no folder that can be entered", path);
+    return true;
+}
+
+static bool settings_check(const void *settings, struct err *err)
+{
+    const struct settings *s = settings;
+    for (int32_t i = 0; i < s->connect.count; i++)
+        if (!endpoint_check(s->connect.items[i], err))
+            return err_wrap(err, "connect");
+    for (int32_t i = 0; i < s->models.count; i++)
+        if (!folder_check(s->models.items[i], err))
+            return false;
+    return true;
+}
+
 static const struct conf_table table = {
     .program = "koeval-agent",
     .purpose = "computes shards for a koeval-coordinator",
     .version = "koeval-agent " KOEVAL_VERSION "\nprotocol " TEXT(WIRE_VERSION),
     .settings = settings_table,
     .count = COUNT(settings_table),
+    .check = settings_check,
 };
 
 /* Items are secret: no core file, no debugger of another process of this user, and what a crash

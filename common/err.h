@@ -18,6 +18,7 @@ enum err_code {
 
 struct err {
     enum err_code code;
+    int64_t number; /* ERR_DEVICE: bytes that were needed, 0 when nobody knows */
     char text[512];
 };
 

@@ -296,6 +296,9 @@ enum cli_exit cli_run(const struct command *const *all, int argc, const char *co
 {
     struct err err = { 0 };
     AUTO(cli_end) struct cli cli = { 0 };
+    static const char *const version[] = { "version" };
+    if (argc > 0 && !strcmp(argv[0], "--version"))
+        return cli_run(all, 1, version);
     if (argc == 0 || !strcmp(argv[0], "help") || !strcmp(argv[0], "--help")) {
         if (argc > 1 && !help_of(all, argc - 1, argv + 1))
             return unknown_command(all, argc - 1, argv + 1);
