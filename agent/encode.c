@@ -66,9 +66,12 @@ static int32_t unknown_id(const struct encoder *encoder)
     return -1;
 }
 
-static enum reason reason_of(enum pair_verdict verdict)
+/* Where the tokenizer leaves nothing to score or to score from, -1 stands for an id. */
+static enum reason reason_of(const struct pair *pair, enum pair_verdict verdict, int64_t *number)
 {
-    return verdict == PAIR_CONTINUATION_TOO_LONG ? REASON_TOO_LONG : REASON_UNSUPPORTED_FEATURE;
+    bool too_long = verdict == PAIR_CONTINUATION_TOO_LONG;
+    *number = too_long ? pair->whole.count : -1;
+    return too_long ? REASON_TOO_LONG : REASON_TOKENIZER_MISMATCH;
 }
 
 static struct text text_from(ProtobufCBinaryData data)
@@ -92,8 +95,7 @@ static bool request_encode(struct encoded *out, struct encoder *encoder, const K
         return false;
     }
     if (verdict != PAIR_ENCODED) {
-        *reason = reason_of(verdict);
-        *number = verdict;
+        *reason = reason_of(&encoder->pair, verdict, number);
         return false;
     }
     *number = unknown_id(encoder);

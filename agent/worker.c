@@ -123,7 +123,8 @@ static bool make_resident(struct worker *worker, const struct work *work)
     }
     unload(worker);
     log_event(LOG_ERROR, "model.refused", "dir=%s why=\"%s\"", work->dir, err.text);
-    tell(worker, (struct worker_news){ .kind = WORKER_FAILED, .reason = reason });
+    tell(worker,
+         (struct worker_news){ .kind = WORKER_FAILED, .reason = reason, .reason_num = err.number });
     return false;
 }
 
@@ -181,8 +182,8 @@ static bool score(struct worker *worker, struct work *work, struct encoded *enco
                score(worker, work, encoded, middle, to, answers);
     struct encoded_item *item = &encoded->items[from];
     item->reason = err.code == ERR_DEVICE ? REASON_OOM : REASON_INTERNAL;
-    item->reason_num = encoded_tokens(encoded);
-    log_event(LOG_WARN, "item.refused", "shard=%lld item=%d why=\"%s\"",
+    item->reason_num = err.number;
+    log_event(LOG_WARN, "engine.refused", "shard=%lld item=%d why=\"%s\"",
               (long long)work->lease.shard, item->item_no, err.text);
     return true;
 }
@@ -232,11 +233,14 @@ static void batch_count(struct batch *batch, const struct counted *counted)
     batch->columns.engine_ms = (uint64_t)counted->engine_ms;
 }
 
-static void row_put(struct batch *batch, const struct encoded *encoded,
+static void row_put(struct batch *batch, const struct work *work, const struct encoded *encoded,
                     const struct encoded_item *item, const struct engine_answer *answers)
 {
     struct batch_answer row[WIRE_REQUESTS_ITEM_MAX];
     if (item->reason) {
+        log_event(LOG_WARN, "item.refused", "shard=%lld item=%d reason=%s number=%lld",
+                  (long long)work->lease.shard, item->item_no, reason_name(item->reason),
+                  (long long)item->reason_num);
         batch_refuse(batch, item->item_no, item->input_hash, item->reason, item->reason_num);
         return;
     }
@@ -262,7 +266,7 @@ static void tell_rows(struct worker *worker, const struct work *work, const stru
             tell(worker, (struct worker_news){ .kind = WORKER_BATCH, .batch = batch });
             batch = batch_new();
         }
-        row_put(batch, encoded, item, answers);
+        row_put(batch, work, encoded, item, answers);
     }
     batch_count(batch, counted);
     if (batch->items)

@@ -70,8 +70,10 @@ static bool weights_fit(struct engine *e, const struct tensors *tensors, struct 
     e->weights_bytes = weights_bytes(e->dev, &e->config, tensors->tied, streamed);
     if (e->weights_bytes < e->memory_bytes)
         return true;
-    return err_set(err, ERR_DEVICE, "the weights need %lld bytes, %lld are there",
-                   (long long)e->weights_bytes, (long long)e->memory_bytes);
+    err_put(err, ERR_DEVICE, "the weights need %lld bytes, %lld are there",
+            (long long)e->weights_bytes, (long long)e->memory_bytes);
+    err->number = e->weights_bytes;
+    return false;
 }
 
 bool engine_load(struct engine *e, const char *dir, enum engine_dtype dtype, enum engine_mode mode,

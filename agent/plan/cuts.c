@@ -78,10 +78,12 @@ static bool cut_fits(const struct picker *p, const struct cut *cut)
 static bool refuse(const struct picker *p, const struct cut *cut, struct err *err)
 {
     const struct costs *costs = p->costs;
-    return err_set(err, ERR_DEVICE,
-                   "request %d: %lld tokens need a wave of %lld bytes, %lld are there (rows %d)",
-                   p->trie->req[cut->begin], (long long)cut->rows, (long long)cut->bytes,
-                   (long long)costs->budget, costs->rows_max);
+    err_put(err, ERR_DEVICE,
+            "request %d: %lld tokens need a wave of %lld bytes, %lld are there (rows %d)",
+            p->trie->req[cut->begin], (long long)cut->rows, (long long)cut->bytes,
+            (long long)costs->budget, costs->rows_max);
+    err->number = cut->bytes;
+    return false;
 }
 
 /* Ends of waves so far, with the cost of the best partition that stops there, rising. */

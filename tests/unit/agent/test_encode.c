@@ -133,6 +133,7 @@ TEST(a_refused_item_leaves_no_request_behind)
     encode_end(&out);
     encoder_wipe(&encoder);
     CHECK(out.items[0].reason == REASON_TOO_LONG && out.items[0].count == 0);
+    CHECK(out.items[0].reason_num == 1 + 2 + 34); /* bos, prompt and continuation */
     CHECK(out.items[1].first == 0 && out.items[1].count == 2 && out.requests_count == 2);
 }
 
@@ -158,6 +159,17 @@ TEST(an_id_that_the_model_has_not_is_a_mismatch_with_its_number)
     encode_item(&out, &encoder, item(&m, 5, "ab", " c", " d"));
     encoder_wipe(&encoder);
     CHECK(out.items[0].reason == REASON_TOKENIZER_MISMATCH && out.items[0].reason_num == 256);
+}
+
+TEST(an_item_without_a_token_to_score_is_a_mismatch_with_minus_one)
+{
+    struct made m;
+    AUTO(tokenizer_free) struct tokenizer *tokenizer = bytes_tokenizer();
+    AUTO(encoded_wipe) struct encoded out = { 0 };
+    struct encoder encoder = encoder_of(tokenizer);
+    encode_item(&out, &encoder, item(&m, 5, "ab", "", " d"));
+    encoder_wipe(&encoder);
+    CHECK(out.items[0].reason == REASON_TOKENIZER_MISMATCH && out.items[0].reason_num == -1);
 }
 
 TEST(chat_turns_are_refused_by_name)

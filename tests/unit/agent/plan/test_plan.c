@@ -238,6 +238,7 @@ TEST(a_path_that_fits_no_wave_is_refused_with_the_bytes_it_needs)
     struct cuts none = { 0 };
     CHECK(!cuts_pick(&none, &t, 64, &c, &err));
     CHECK(err.code == ERR_DEVICE && strstr(err.text, "33120 bytes, 33119 are there"));
+    CHECK(err.number == 33120);
 }
 
 TEST(a_star_of_short_arms_opens_one_instance_an_arm_and_copies_nothing)
