@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static int test_passed, test_failed, test_bad;
+#include "tests/skip.h"
+
+int test_skips;
+static int test_passed, test_failed, test_skipped, test_bad;
 typedef void test_fn(void);
 static struct {
     const char *name;
@@ -36,13 +39,13 @@ int main(int argc, char **argv)
     for (int i = 0; i < test_count; i++) {
         if (argc > 1 && !strstr(test_list[i].name, argv[1]))
             continue;
-        test_bad = 0;
+        test_bad = test_skips = 0;
         test_list[i].fn();
         if (test_bad)
             printf("FAILED %s\n", test_list[i].name);
-        *(test_bad ? &test_failed : &test_passed) += 1;
+        *(test_bad ? &test_failed : test_skips ? &test_skipped : &test_passed) += 1;
     }
-    printf("%d passed, %d failed\n", test_passed, test_failed);
+    printf("%d passed, %d failed, %d skipped\n", test_passed, test_failed, test_skipped);
     return test_failed != 0;
 }
 

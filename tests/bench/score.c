@@ -1,8 +1,8 @@
 /* score - how fast an engine scores five-shot multiple choice: random tokens in KMMLU's shape.
  *
  *     bench_score MODEL_DIR [--dtype f32|bf16|f16] [--mode hf|fp32] [--device cpu] [--threads N]
- *                 [--items N] [--subjects N] [--order fixed|item] [--chunk N] [--wave N] [--repeat
- * N]
+ *                 [--items N] [--subjects N] [--order fixed|item] [--chunk N] [--wave N]
+ *                 [--memory MIB] [--repeat N]
  *
  * An item is a header, five shots out of a subject's five (in one order, or in one drawn for each
  * item, as lm-evaluation-harness draws them), a question, and four choices of one token.  Loading
@@ -132,10 +132,23 @@ static void counts_print(const struct request *requests, int32_t count, double s
            (double)unique / seconds, (double)prompts / seconds, (double)naive / seconds);
 }
 
+/* A refused request costs nothing and would make a fast figure. */
+static bool all_answered(const struct engine_answer *answers, int32_t count, struct err *err)
+{
+    for (int32_t i = 0; i < count; i++)
+        if (answers[i].verdict != ENGINE_ANSWERED)
+            return err_set(err, ERR_INPUT, "request %d has no answer: too long for this model?", i);
+    return true;
+}
+
 static bool run(const struct settings *s, struct err *err)
 {
     struct engine_conf conf = {
-        .device = s->device, .threads = s->threads, .wave_rows = s->wave, .chunk_rows = s->chunk
+        .device = s->device,
+        .threads = s->threads,
+        .memory_bytes = (int64_t)s->memory << 20,
+        .wave_rows = s->wave,
+        .chunk_rows = s->chunk,
     };
     AUTO(engine_close) struct engine *e = NULL;
     int32_t count = s->items * CHOICES;
@@ -152,7 +165,8 @@ static bool run(const struct settings *s, struct err *err)
     double cpu = cpu_seconds();
     for (int32_t i = 0; i < s->repeat; i++) {
         start = clock_monotonic_us();
-        if (!engine_score(e, requests, count, answers, NULL, NULL, NULL, err))
+        if (!engine_score(e, requests, count, answers, NULL, NULL, NULL, err) ||
+            !all_answered(answers, count, err))
             return false;
         seconds[i] = (double)(clock_monotonic_us() - start) * 1e-6;
     }
@@ -222,7 +236,8 @@ int main(int argc, char **argv)
         return 2;
     }
     s.dir = argv[optind];
-    if (!run(&s, &err))
-        fprintf(stderr, "%s\n", err.text);
-    return err.code != ERR_NONE;
+    if (run(&s, &err))
+        return 0;
+    fprintf(stderr, "%s\n", err.text);
+    return 1;
 }

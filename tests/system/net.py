@@ -30,7 +30,7 @@ def readme_lines():
 def ip(*words):
     done = subprocess.run(["ip", *words], capture_output=True, text=True)
     if done.returncode and words[0] == "netns":
-        raise Skip(f"no network namespaces here: {done.stderr.strip()}")
+        raise Skip(f"no network namespaces here: {done.stderr.strip()}", others_too=True)
     assert not done.returncode, f"ip {' '.join(words)}: {done.stderr.strip()}"
 
 
@@ -41,7 +41,7 @@ def space(host):
 def wire_up(site):
     """The coordinator's host has a wire to each node, and there is no other way."""
     if os.geteuid() or not shutil.which("ip"):
-        raise Skip("network namespaces need root and iproute2")
+        raise Skip("network namespaces need root and iproute2", others_too=True)
     STATE["spaces"] = [space("c")] + [space(node) for node in NODES]
     site.at_close(take_down)
     for name in STATE["spaces"]:

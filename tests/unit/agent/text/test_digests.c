@@ -171,7 +171,7 @@ TEST(ids_of_every_published_string_equal_those_of_the_reference)
 {
     AUTO(buf_free) struct buf table = { 0 };
     if (!have("tokenizers") || !have("bench/kmmlu") || !have("bench/kobest")) {
-        printf("skipped: no tokenizers and benchmarks in %s (KOEVAL_SHARED)\n", shared());
+        SKIP("no tokenizers and benchmarks in %s (KOEVAL_SHARED)", shared());
         return;
     }
     CHECK(file_take(&table, TABLE));
@@ -181,7 +181,7 @@ TEST(ids_of_every_published_string_equal_those_of_the_reference)
         struct err err = { 0 };
         char folder[PATH_SIZE];
         if (!folder_make(folder, i)) {
-            printf("skipped: %s needs python3\n", tokenizers[i].name);
+            SKIP("%s needs python3", tokenizers[i].name);
             continue;
         }
         CHECK(tokenizer_open(&tokenizer, folder, &err));

@@ -15,7 +15,7 @@ static bool found(glob_t *out, const char *test, const char *below)
     shared_path(pattern, below);
     if (!glob(pattern, 0, NULL, out))
         return true;
-    printf("SKIP %s: no %s\n", test, pattern);
+    SKIP("%s: no %s", test, pattern);
     return false;
 }
 

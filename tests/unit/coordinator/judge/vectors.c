@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/skip.h"
+
 void shared_path(char out[4096], const char *below)
 {
     const char *shared = getenv("KOEVAL_SHARED");
@@ -15,6 +17,6 @@ json_t *vectors_load(const char *test)
     shared_path(path, "spec/scoring_vectors.json");
     json_t *all = json_load_file(path, JSON_ALLOW_NUL, NULL);
     if (!all)
-        printf("SKIP %s: no %s\n", test, path);
+        SKIP("%s: no %s", test, path);
     return all;
 }

@@ -11,7 +11,7 @@ static struct db *test_db(void)
     struct db *db = NULL;
     const char *conninfo = getenv("KOEVAL_TEST_DB");
     if (!conninfo) {
-        printf("SKIP: KOEVAL_TEST_DB is not set\n");
+        SKIP("KOEVAL_TEST_DB is not set: tests/schema/run sets it");
         return NULL;
     }
     if (!db_open(&db, conninfo, "postgres", &err))

@@ -267,7 +267,7 @@ static json_t *load_vectors(void)
     snprintf(path, sizeof(path), "%s/spec/scoring_vectors.json", shared ? shared : "../shared");
     json_t *all = json_load_file(path, JSON_ALLOW_NUL, NULL);
     if (!all)
-        printf("SKIP no scoring_vectors.json under %s\n", shared ? shared : "../shared");
+        SKIP("no scoring_vectors.json under %s", shared ? shared : "../shared");
     return all;
 }
 
