@@ -3,7 +3,6 @@
 Every process that is started here is known by its Popen, ends with the test, and writes its log into
 the folder, where a test can look for what must not be there."""
 
-import glob
 import ctypes
 import glob
 import json
