@@ -8,13 +8,13 @@
 static const struct {
     const char *word, *hint;
 } reasons[] = {
-    { "oom",                 "a larger device, or more `--memory`" },
+    { "oom",                 "more `--memory`, or a larger machine" },
     { "nonfinite",           "look at the model's weights and dtype; try `--mode fp32`" },
-    { "tokenizer_mismatch",  "see docs/fidelity.md" },
+    { "tokenizer_mismatch",  "mend the model's folder; for -1 see docs/fidelity.md" },
     { "unsupported_feature", "the log of the agent names it: `model.refused`" },
     { "model_on_no_node",    "put the model's folder under an agent's `--models`" },
     { "class_on_no_node",    "bring such an agent back, or `koeval run restart RUN`" },
-    { "too_long",            "more `--memory`; the number is the bytes needed" },
+    { "too_long",            "a model with more positions, or leave the item out" },
     { "timeout",             "nothing: it was granted again" },
     { "lease_expired",       "nothing: it was granted again" },
     { "agent_lost",          "nothing: it was granted again" },
