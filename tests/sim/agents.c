@@ -28,7 +28,7 @@ static void send(struct world *w, int32_t a, const struct msg *msg)
     struct heavy heavy = { 0 };
     /* ZAP keeps a revoked key out, half of the time late. */
     bool refused =
-        faulty(w) && w->db.keys[1 + a].revoked_ms && msg->kind == MSG_HELLO && roll(w, 2);
+        faulty(w) && w->db.keys[key_of(a)].revoked_ms && msg->kind == MSG_HELLO && roll(w, 2);
     if (refused)
         return;
     if (msg->kind == MSG_RESULTS) {
@@ -100,7 +100,7 @@ static void item_begin(struct world *w, int32_t a, int32_t load_ms)
         unit_over(w, a, x->at == x->count);
         return;
     }
-    if (w->now_ms >= w->promised_ms[lease.shard - 1][lease.epoch][1 + a])
+    if (w->now_ms >= w->promised_ms[lease.shard - 1][lease.epoch][key_of(a)])
         broke(w, "P1 nobody begins an item after its lease has run out");
     w->total.computed++;
     push(w, E_COMPUTED, w->now_ms + 200 + roll(w, 3000) + load_ms, a)->gen = x->gen;

@@ -161,7 +161,7 @@ void coord_start(struct world *w, int32_t c)
 /* Who was connected hears of it, or the word is lost with the host. */
 static void agents_cut(struct world *w, int32_t c)
 {
-    for (int32_t a = 0; a < AGENTS; a++) {
+    for (int32_t a = 0; a < PROCS; a++) {
         const struct sim_agent *x = &w->agents[a];
         if (!x->up || w->conns[x->conn].coord != c || !roll(w, 3))
             continue;
@@ -221,7 +221,7 @@ static void hear(struct world *w, const struct sim_event *e)
     step(w, e->who,
          (struct event){ .kind = EV_MSG,
                          .route = (uint32_t)e->conn,
-                         .key = 1 + w->conns[e->conn].agent,
+                         .key = key_of(w->conns[e->conn].agent),
                          .msg = &m });
 }
 
@@ -295,9 +295,9 @@ static enum tx_outcome ingest(struct world *w, struct call *call)
 /* Whoever has a session is heard of. */
 static void seen(struct world *w)
 {
-    for (int32_t a = 0; a < AGENTS; a++)
+    for (int32_t a = 0; a < PROCS; a++)
         if (w->agents[a].up && w->agents[a].core.state == AGENT_UP)
-            w->db.agents[1 + a].seen_ms = w->now_ms;
+            w->db.agents[key_of(a)].seen_ms = w->now_ms;
 }
 
 static enum tx_outcome execute(struct world *w, int32_t c, struct call *call)

@@ -102,7 +102,7 @@ static void coord_leaves(struct world *w, int32_t a, int32_t c)
 
 static void network_cut(struct world *w, int32_t a, int32_t c)
 {
-    for (a = 0; a < AGENTS; a++)
+    for (a = 0; a < PROCS; a++)
         w->cut_ms[a][c] = w->now_ms + 500 + roll(w, 8000);
 }
 
@@ -113,12 +113,24 @@ static void hinted(struct world *w, int32_t a, int32_t c)
     hint(w);
 }
 
+/* Somebody starts a second agent with the first one's key and slot: they take it from each other.
+ */
+static void agent_doubled(struct world *w, int32_t a, int32_t c)
+{
+    (void)a;
+    (void)c;
+    if (w->agents[AGENTS].up)
+        agent_ends(w, AGENTS, false);
+    else
+        push(w, E_AGENT_UP, w->now_ms, AGENTS);
+}
+
 /* ---- which, and when ---- */
 
 static void (*const faults[FAULTS])(struct world *, int32_t a, int32_t c) = {
     agent_dies,   agent_stops,   coord_dies,  coord_stops,   link_cut,
     database_cut, database_dies, key_revoked, agent_drained, network_cut,
-    agent_leaves, coord_leaves,  hinted,
+    agent_leaves, coord_leaves,  hinted,      agent_doubled,
 };
 
 void fault(struct world *w)
@@ -158,6 +170,8 @@ void operator_turn(struct world *w)
     push(w, E_OPERATOR, w->now_ms + 3000, 0);
     if (faulty(w))
         return;
+    if (w->agents[AGENTS].up)
+        agent_ends(w, AGENTS, false);
     for (int32_t a = 1; a <= AGENTS; a++)
         w->db.agents[a].drain = false;
     for (int32_t r = 0; r < RUNS; r++)

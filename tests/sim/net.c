@@ -8,6 +8,8 @@ uint32_t roll(struct world *w, uint32_t below)
     return (uint32_t)((w->random * 0x2545f4914f6cdd1du) >> 33) % below;
 }
 
+int32_t key_of(int32_t process) { return process == AGENTS ? 1 : 1 + process; }
+
 bool faulty(const struct world *w) { return w->now_ms < w->fault_end_ms; }
 
 bool chance(struct world *w, uint32_t in_10000) { return faulty(w) && roll(w, 10000) < in_10000; }

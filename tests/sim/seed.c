@@ -153,11 +153,11 @@ static void stuck(struct world *w)
                core_role(w->coords[c].core), (long long)core_epoch(w->coords[c].core), n.sessions,
                n.held, n.txs, w->lock);
     }
-    for (int32_t a = 0; a < AGENTS; a++)
+    for (int32_t a = 0; a < PROCS; a++)
         printf("  agent %d: up %d state %d to %d, jobs %d, busy %d, room %d, revoked %d\n", a + 1,
                w->agents[a].up, w->agents[a].core.state, w->agents[a].core.endpoint,
                w->agents[a].core.jobs_count, w->agents[a].busy, agent_room(&w->agents[a].core),
-               w->db.keys[1 + a].revoked_ms != 0);
+               w->db.keys[key_of(a)].revoked_ms != 0);
     for (int32_t i = 0; i < SHARDS; i++) {
         const struct db_shard *s = &w->db.shards[i];
         printf("  shard %d of run %d (class %d state %d): state %d agent %d epoch %d not %d "

@@ -23,8 +23,9 @@ enum {
     CALLS_MAX = 512,
     CONNS_MAX = 8192,
     UNIT_MAX = JOB_CHUNKS_MAX * FETCH_MAX,
-    NESTED_MAX = 8, /* events of an agent inside one another */
-    FAULTS = 13
+    PROCS = AGENTS + 1, /* the last is a second process with the first's key and slot */
+    NESTED_MAX = 8,     /* events of an agent inside one another */
+    FAULTS = 14
 };
 
 enum kind {
@@ -132,12 +133,12 @@ struct world {
     struct agent_actions *agent_acts;
     int32_t nested;
     struct sim_coord coords[COORDS];
-    struct sim_agent agents[AGENTS];
+    struct sim_agent agents[PROCS];
     struct conn conns[CONNS_MAX];
     int32_t conns_count;
-    int64_t cut_ms[AGENTS][COORDS];
-    struct body_slot bodies[BODIES_MAX];         /* of coordinators */
-    struct body_slot theirs[AGENTS][BODIES_MAX]; /* of agents */
+    int64_t cut_ms[PROCS][COORDS];
+    struct body_slot bodies[BODIES_MAX];        /* of coordinators */
+    struct body_slot theirs[PROCS][BODIES_MAX]; /* of agents */
     struct db db, durable;
     int32_t lock; /* who holds it, or -1 */
     bool acked[RUNS][ITEMS];
@@ -151,6 +152,7 @@ struct world {
 /* net.c */
 uint32_t roll(struct world *w, uint32_t below);
 bool faulty(const struct world *w);
+int32_t key_of(int32_t process); /* its agent's number too */
 bool chance(struct world *w, uint32_t in_10000);
 void broke(struct world *w, const char *what); /* the first stays */
 struct sim_event *push(struct world *w, enum kind kind, int64_t at_ms, int32_t who);
