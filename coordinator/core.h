@@ -98,7 +98,7 @@ struct tx {
 
 struct batch { /* results on their way to the database */
     enum { BATCH_FREE, BATCH_NEW, BATCH_SENT } state;
-    uint64_t session;
+    uint64_t session, incarnation; /* whose numbers these are: each life counts anew */
     int32_t agent, class, items, bytes, body;
     int64_t number, came_ms;
     struct lease lease;

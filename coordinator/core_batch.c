@@ -60,12 +60,14 @@ static void batch_free(struct core *core, struct batch *b)
 
 /* ---- coming in ---- */
 
-static struct batch *batch_find(const struct core *core, int32_t agent, const struct msg *m)
+static struct batch *batch_find(const struct core *core, const struct session *s,
+                                const struct msg *m)
 {
-    for (int32_t i = *batch_head(core, agent, m->number); i != NONE;
+    for (int32_t i = *batch_head(core, s->agent, m->number); i != NONE;
          i = core->batches[i].next_same) {
         struct batch *b = &core->batches[i];
-        if (b->agent == agent && b->number == m->number && lease_same(b->lease, m->lease))
+        if (b->agent == s->agent && b->incarnation == s->incarnation && b->number == m->number &&
+            lease_same(b->lease, m->lease))
             return b;
     }
     return NULL;
@@ -73,7 +75,7 @@ static struct batch *batch_find(const struct core *core, int32_t agent, const st
 
 void on_results(struct core *core, struct session *s, const struct msg *m)
 {
-    struct batch *b = batch_find(core, s->agent, m);
+    struct batch *b = batch_find(core, s, m);
     if (b) { /* sent again while we hold it: the ack goes where it was asked last */
         b->session = s->id;
         body_free(core, m->body);
@@ -90,6 +92,7 @@ void on_results(struct core *core, struct session *s, const struct msg *m)
     b = &core->batches[me];
     core->batch_free = b->next;
     *b = (struct batch){ .session = s->id,
+                         .incarnation = s->incarnation,
                          .agent = s->agent,
                          .class = s->class,
                          .items = m->items,

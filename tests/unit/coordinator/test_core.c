@@ -146,6 +146,20 @@ TEST(a_restarted_agent_that_counts_its_batches_anew_is_not_taken_for_itself)
     CHECK(core_count(core).batches == 2);
 }
 
+/* A grant that the database lost in a crash is made again with its number, to the next life too. */
+TEST(a_batch_of_another_life_under_the_same_lease_and_number_is_another_batch)
+{
+    lead();
+    join(1, 0);
+    results(1, 1, 5);
+    struct msg m = hello(2);
+    m.incarnation = 6;
+    hear(2, m);
+    answer(TX_HELLO, TX_OK, (struct answer){ .agent = 1, .class = 1 });
+    results(2, 1, 3);
+    CHECK(core_count(core).batches == 2);
+}
+
 TEST(a_flush_that_fails_on_data_is_halved_until_the_poison_stands_alone)
 {
     lead();
