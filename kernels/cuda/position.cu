@@ -193,7 +193,7 @@ static __device__ void head_do(float *head, const struct place_args<T> &a, int64
 }
 
 template <typename T>
-static __global__ void __launch_bounds__(THREADS) place_kernel(const struct place_args<T> a)
+static __global__ void __launch_bounds__(THREADS, 2) place_kernel(const struct place_args<T> a)
 {
     struct place_shared *s = (struct place_shared *)ptx_shared();
     float *head = s->head[threadIdx.x / WARP];
