@@ -144,6 +144,7 @@ struct dev;
 
 struct ops {
     const char *name;
+    int32_t chunk_rows, wave_rows; /* that suit the backend; 0: whoever plans decides */
 
     void (*close)(struct dev *dev);
     int64_t (*memory)(struct dev *dev); /* NULL: as much as the host has */

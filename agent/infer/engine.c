@@ -26,14 +26,20 @@ struct engine {
     struct forward forward; /* grows with what is asked; no dev: none yet */
 };
 
+/* As asked, else as the device likes it, else ours. */
+static int32_t rows_of(int32_t asked, int32_t device, int32_t ours)
+{
+    return asked > 0 ? asked : device > 0 ? device : ours;
+}
+
 bool engine_open(struct engine **out, const struct engine_conf *conf, struct err *err)
 {
     AUTO(engine_close) struct engine *e = must_calloc(1, sizeof(*e));
 
     if (!dev_open(&e->dev, conf->device, conf->threads > 0 ? conf->threads : 1, err))
         return err_wrap(err, "device %s", conf->device);
-    e->chunk = conf->chunk_rows > 0 ? conf->chunk_rows : CHUNK_ROWS_DEFAULT;
-    e->wave_rows = conf->wave_rows > 0 ? conf->wave_rows : WAVE_ROWS_DEFAULT;
+    e->chunk = rows_of(conf->chunk_rows, e->dev->ops->chunk_rows, CHUNK_ROWS_DEFAULT);
+    e->wave_rows = rows_of(conf->wave_rows, e->dev->ops->wave_rows, WAVE_ROWS_DEFAULT);
     e->memory_bytes = dev_memory(e->dev);
     if (conf->memory_bytes > 0 && conf->memory_bytes < e->memory_bytes)
         e->memory_bytes = conf->memory_bytes;

@@ -36,6 +36,8 @@ static void cuda_close(struct dev *dev)
 /* In the order of the struct: C++ wants it so. */
 static const struct ops cuda_ops = {
     .name = "cuda",
+    .chunk_rows = 16384, /* a layer's launches are then nothing beside its work */
+    .wave_rows = 131072, /* hides the copies of streamed weights several times over */
     .close = cuda_close,
     .memory = cuda_memory,
     .reserve = cuda_reserve,
