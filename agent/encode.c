@@ -3,6 +3,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "common/secret.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "input_hash is over little endian ids");
 
 static void items_grow(struct encoded *out)
@@ -27,7 +29,7 @@ static void requests_grow(struct encoded *out)
 static void pool_drop(struct encoded *out)
 {
     if (out->pool)
-        explicit_bzero(out->pool, (size_t)out->pool_capacity * sizeof(*out->pool));
+        wipe(out->pool, (size_t)out->pool_capacity * sizeof(*out->pool));
     free(out->pool);
 }
 
@@ -181,6 +183,6 @@ void encoder_wipe(struct encoder *encoder)
 {
     struct pair *pair = &encoder->pair;
     if (pair->text.bytes)
-        explicit_bzero(pair->text.bytes, pair->text.capacity);
+        wipe(pair->text.bytes, pair->text.capacity);
     pair_free(pair);
 }

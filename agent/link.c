@@ -12,6 +12,7 @@
 #include "agent/link_state.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/secret.h"
 
 #define TURN_MS          50 /* the core's timers are asked this often */
 #define BUDGET           64 /* frames of one turn */
@@ -212,7 +213,7 @@ static bool receive(struct link *link)
     bool good = got && wire_unpack(&env, &arena, WIRE_FROM_COORDINATOR, zmq_msg_data(&frame),
                                    zmq_msg_size(&frame), &err);
     if (got)
-        explicit_bzero(zmq_msg_data(&frame), zmq_msg_size(&frame));
+        wipe(zmq_msg_data(&frame), zmq_msg_size(&frame));
     zmq_msg_close(&frame);
     if (good)
         hear(link, &arena, env);

@@ -1,8 +1,6 @@
 /* main.c - koeval-agent: settings -> link -> wait for SIGTERM. */
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +8,7 @@
 #include "common/conf.h"
 #include "common/endpoint.h"
 #include "common/log.h"
+#include "common/secret.h"
 #include "common/version.h"
 #include "proto/wire.h"
 
@@ -21,6 +20,7 @@ struct settings {
     char *server_key, *key, *device;
     int64_t slot, shards, threads, memory, wave_rows;
     int64_t silent_ms, resend_ms, unit_ms, drain_ms, refused_ms, refusals, rescan_ms;
+    char *lock_memory;
     bool debug;
 };
 
@@ -59,6 +59,8 @@ static const struct conf_setting settings_table[] = {
       "exit 6 after so many; 0: try for ever", 0, 1000000, false },
     { "rescan-ms", CONF_INT, AT(rescan_ms), "60000", "MS",
       "look for new models this often", 100, 86400000, false },
+    { "lock-memory", CONF_TEXT, AT(lock_memory), "auto", SECRET_MODES,
+      "keep prompts out of swap; auto: where the system allows it, on a CPU", 0, 0, false },
     { "debug", CONF_FLAG, AT(debug), "no", "yes|no", "log events of level D too", 0, 0, false },
 };
 /* clang-format on */
@@ -80,7 +82,8 @@ static bool settings_check(const void *settings, struct err *err)
     for (int32_t i = 0; i < s->models.count; i++)
         if (!folder_check(s->models.items[i], err))
             return false;
-    return true;
+    enum secret_mode mode;
+    return secret_mode(&mode, s->lock_memory, err);
 }
 
 static const struct conf_table table = {
@@ -92,13 +95,22 @@ static const struct conf_table table = {
     .check = settings_check,
 };
 
-/* Items are secret: no core file, no debugger of another process of this user, and what a crash
- * would print is not printed. */
-static bool secrets_stay(struct err *err)
+/* Without the lock the agent runs all the same, unless it was asked not to. */
+static bool lock_memory(const struct settings *s, struct err *err)
 {
-    const struct rlimit none = { 0, 0 };
-    if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-        return err_set(err, ERR_RETRY, "core files cannot be switched off");
+    enum secret_mode mode;
+    struct err why = { 0 };
+    if (!secret_mode(&mode, s->lock_memory, err))
+        return false;
+    bool cpu = !strcmp(s->device, "cpu");
+    if (mode == SECRET_NO || (mode == SECRET_AUTO && !cpu))
+        /* A driver maps far more than it uses, and pins what it needs. */
+        err_put(&why, ERR_RETRY, cpu ? "lock-memory = no" : "another device than cpu");
+    else if (secret_lock(&why))
+        return true;
+    if (mode == SECRET_YES)
+        return err_set(err, ERR_INPUT, "lock-memory = yes: %s", why.text);
+    log_event(LOG_WARN, "memory.swappable", "why=\"%s\"", why.text);
     return true;
 }
 
@@ -147,7 +159,7 @@ static bool run(const struct settings *settings, int *code, struct err *err)
     if (settings->debug)
         log_level_set(LOG_DEBUG);
     signals_block();
-    return secrets_stay(err) && link_run(&conf, code, err);
+    return lock_memory(settings, err) && link_run(&conf, code, err);
 }
 
 int main(int argc, char **argv)
@@ -156,6 +168,10 @@ int main(int argc, char **argv)
     struct err err = { 0 };
     enum conf_outcome outcome = CONF_RUN;
     int code = EXIT_SUCCESS;
+    if (!secret_begin(&err)) {
+        fprintf(stderr, "koeval-agent: %s\n", err.text);
+        return 1;
+    }
     bool usage = !conf_load(&settings, &outcome, &table, argc, argv, &err);
     bool good = !usage && (outcome == CONF_PRINTED || run(&settings, &code, &err));
     conf_free(&settings, &table);

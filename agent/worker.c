@@ -283,7 +283,9 @@ static bool compute(struct worker *worker, struct work *work, struct worker_news
     if (!make_resident(worker, work))
         return false;
     int64_t began = clock_monotonic_ms();
-    if (!encode(worker, work, &encoded))
+    bool whole = encode(worker, work, &encoded);
+    encoder_wipe(&worker->encoder); /* the last item's text; a resident model may rest for days */
+    if (!whole)
         return false;
     int64_t scoring = clock_monotonic_ms();
     AUTO(free)

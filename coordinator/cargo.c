@@ -29,7 +29,7 @@ void cargo_free(struct cargo *b)
     if (!b)
         return;
     for (int32_t i = 1; i < b->count; i++)
-        arena_reset(&b->slots[i].arena);
+        arena_wipe(&b->slots[i].arena);
     free(b->slots);
     free(b);
 }
@@ -79,7 +79,7 @@ void cargo_end(struct cargo *b, int32_t number)
 {
     struct slot *s = find(b, number);
     assert(s); /* the core frees each once */
-    arena_reset(&s->arena);
+    arena_wipe(&s->arena);
     s->used = false;
     s->next = b->free;
     b->free = number & SLOT_MASK;

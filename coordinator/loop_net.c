@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/secret.h"
 
 #define MESSAGES_TURN 256 /* so that PostgreSQL and timers have their turn too */
 #define NOTE_MS       10000
@@ -158,6 +159,7 @@ void net_send(struct loop *loop, uint32_t route, const struct msg *msg)
     if (msg->kind == MSG_ACK && msg->done)
         loop->done_shard = msg->lease.shard; /* its last batches end it together */
     enum router_sent sent = router_send(loop->router, route, loop->frame, size);
+    wipe(loop->frame, size); /* prompts, as the next message may be a short one */
     loop->lost_sends += sent == ROUTER_FULL;
     if (sent == ROUTER_GONE)
         fifo_put(&loop->gone, (int32_t)route);

@@ -40,6 +40,8 @@ struct line {
     int32_t tx;           /* under way, 0 none */
     struct rows *waiting; /* ITEMS whose task's definition is being read */
     int32_t task_version;
+    size_t scrub_bytes; /* of items that libpq may still hold, 0 none */
+    int64_t scrub_ms;   /* when to overwrite them, if nothing else is to be done */
 };
 
 enum aux_kind { AUX_SCHEMA, AUX_KEYS, AUX_JOB_CLAIM, AUX_JOB_RENEW, AUX_JOB_OVER, AUX_MODELS };

@@ -8,6 +8,7 @@
 
 #define ROLE          "koeval_coordinator"
 #define DEFINITION_MS 30000
+#define SCRUB_MS      1000
 #define ANSWER_BYTES  ((size_t)256 << 20) /* arrays of one answer; far more than any can need */
 
 /* ---- lines ---- */
@@ -75,6 +76,28 @@ static void tx_start(struct loop *loop, struct line *line, int32_t id, int64_t n
                                         .answer = &(struct answer){ 0 } });
 }
 
+/* libpq keeps the buffer that it received items in, and fills it from its beginning.  So a line
+ * that has rested fetches as many blanks; nobody waits for that answer. */
+static void lines_scrub(struct loop *loop, int64_t now_ms)
+{
+    for (int32_t i = 0; i < loop->lines_count; i++) {
+        struct line *line = &loop->lines[i];
+        if (!line->scrub_bytes || now_ms < line->scrub_ms || !pg_idle(line->pg))
+            continue;
+        pg_send(line->pg, "select repeat(' ', $1)", ARGS(I64((int64_t)line->scrub_bytes)), now_ms,
+                DEFINITION_MS);
+        line->scrub_bytes = 0;
+    }
+}
+
+static void scrub_later(struct line *line, const struct rows *rows, int64_t now_ms)
+{
+    /* Beside what libpq made of them: the heads of messages, and a read that went beyond. */
+    size_t bytes = rows_memory(rows) + ((size_t)64 << 10);
+    line->scrub_bytes = bytes > line->scrub_bytes ? bytes : line->scrub_bytes;
+    line->scrub_ms = now_ms + SCRUB_MS;
+}
+
 void tx_dispatch(struct loop *loop, int64_t now_ms)
 {
     for (int lane = 0; lane < LANE_COUNT; lane++) {
@@ -83,6 +106,7 @@ void tx_dispatch(struct loop *loop, int64_t now_ms)
         while ((line = line_idle(loop, (enum lane)lane)) && fifo_take(&loop->queues[lane], &id))
             tx_start(loop, line, id, now_ms);
     }
+    lines_scrub(loop, now_ms);
 }
 
 /* ---- items ---- */
@@ -167,6 +191,8 @@ static void rows_answer(struct loop *loop, struct line *line, const struct tx *t
     struct store_answer out;
     struct err err = { 0 };
     enum tx_outcome outcome = TX_OK;
+    if (tx->kind == TX_ITEMS)
+        scrub_later(line, rows, now_ms);
     if (!store_read(&out, &outcome, &loop->store, &arena, tx, rows, &err)) {
         log_event(LOG_ERROR, "tx.unread", "kind=%s why=\"%s\"", kind_name(tx->kind), err.text);
         outcome = TX_DATA;

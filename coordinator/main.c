@@ -2,10 +2,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/secret.h"
 #include "common/version.h"
 #include "coordinator/loop.h"
 #include "coordinator/store/migrate.h"
@@ -16,7 +16,7 @@
 enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
 
 struct settings {
-    char *db, *listen, *server_key, *holder, *koeval, *log_level, *trace;
+    char *db, *listen, *server_key, *holder, *koeval, *log_level, *trace, *lock_memory;
     int64_t lease_ms, heartbeat_ms, silent_ms, settle_ms, recover_ms, grace_ms, depose_ms;
     int64_t flush_ms, flush_items, window_bytes, batch_items, work_ms, retry_ms, load_ms;
     int64_t agents_max, results_max, ingest, work, jobs, job_lease_ms, poll_ms;
@@ -45,6 +45,8 @@ static const struct conf_setting rows[] = {
          "error, warn, info or debug"),
     WORD("trace", trace, NULL, "FILE", false,
          "record what the core is told and decides, as numbers; without it nothing is"),
+    WORD("lock-memory", lock_memory, "auto", SECRET_MODES, false,
+         "keep items out of swap; auto: where the system allows it"),
     NUMBER("lease-ms", lease_ms, "60000", "MS", 400, 3600000,
            "how long a lease runs without a renewal"),
     NUMBER("heartbeat-ms", heartbeat_ms, "5000", "MS", 100, 60000,
@@ -95,6 +97,9 @@ static bool check_settings(const void *self, struct err *err)
     const struct settings *s = self;
     if (s->lease_ms < 4 * s->heartbeat_ms)
         return err_set(err, ERR_INPUT, "lease-ms must be at least four times heartbeat-ms");
+    enum secret_mode mode;
+    if (!secret_mode(&mode, s->lock_memory, err))
+        return false;
     if (s->silent_ms < 2 * s->heartbeat_ms)
         return err_set(err, ERR_INPUT, "silent-ms must be at least twice heartbeat-ms");
     static const char *const levels = " error warn info debug ";
@@ -181,11 +186,21 @@ static enum log_level level_of(const char *word)
     return (enum log_level)(strchr(letters, word[0]) - letters);
 }
 
-/* Items pass through this memory: it must never become a file. */
-static void no_core_files(void)
+/* Without the lock it runs all the same, unless it was asked not to. */
+static bool lock_memory(const struct settings *s, struct err *err)
 {
-    struct rlimit none = { 0, 0 };
-    setrlimit(RLIMIT_CORE, &none);
+    enum secret_mode mode;
+    struct err why = { 0 };
+    if (!secret_mode(&mode, s->lock_memory, err))
+        return false;
+    if (mode == SECRET_NO)
+        err_put(&why, ERR_RETRY, "lock-memory = no");
+    else if (secret_lock(&why))
+        return true;
+    if (mode == SECRET_YES)
+        return err_set(err, ERR_INPUT, "lock-memory = yes: %s", why.text);
+    log_event(LOG_WARN, "memory.swappable", "why=\"%s\"", why.text);
+    return true;
 }
 
 static int serve(const struct settings *s)
@@ -200,8 +215,8 @@ static int serve(const struct settings *s)
         setenv("KOEVAL_DB", s->db, 1); /* for the jobs */
 
     AUTO(loop_close) struct loop *loop = NULL;
-    bool ok = zap_secret(conf.secret_key, s->server_key, &err) && loop_open(&loop, &conf, &err) &&
-              loop_run(loop, &err);
+    bool ok = lock_memory(s, &err) && zap_secret(conf.secret_key, s->server_key, &err) &&
+              loop_open(&loop, &conf, &err) && loop_run(loop, &err);
     if (!ok)
         log_event(LOG_ERROR, "coordinator.end", "why=\"%s\"", err.text);
     return ok ? EXIT_DONE : EXIT_FAILED;
@@ -218,9 +233,11 @@ int main(int argc, char **argv)
     struct settings settings = { 0 };
     enum conf_outcome outcome;
     struct err err = { 0 };
-    no_core_files();
     int code = EXIT_DONE;
-    if (!conf_load(&settings, &outcome, &table, argc, argv, &err)) {
+    if (!secret_begin(&err)) {
+        fprintf(stderr, "koeval-coordinator: %s\n", err.text);
+        code = EXIT_FAILED;
+    } else if (!conf_load(&settings, &outcome, &table, argc, argv, &err)) {
         fprintf(stderr, "koeval-coordinator: %s\n", err.text);
         code = EXIT_USAGE;
     } else if (outcome == CONF_RUN) {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/secret.h"
+
 struct arena_chunk {
     struct arena_chunk *next;
     size_t size;
@@ -46,6 +48,6 @@ void arena_reset(struct arena *arena)
 void arena_wipe(struct arena *arena)
 {
     for (struct arena_chunk *chunk = arena->chunk; chunk; chunk = chunk->next)
-        explicit_bzero(chunk->bytes, chunk->size);
+        wipe(chunk->bytes, chunk->size);
     arena_reset(arena);
 }

@@ -308,6 +308,8 @@ static bool file_map(void **map, size_t *size, int fd, struct err *err)
         munmap(at, (size_t)before.st_size);
         return err_set(err, ERR_RETRY, "its size changes");
     }
+    /* A process that keeps itself out of swap need not keep what a file holds anyway. */
+    munlock(at, (size_t)before.st_size);
     *map = at;
     *size = (size_t)before.st_size;
     return true;

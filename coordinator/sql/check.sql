@@ -80,6 +80,18 @@ with setting as (
            coalesce(nullif(current_setting('auto_explain.log_min_duration', true), ''), '-1') = '-1',
            'set auto_explain.log_min_duration = -1: plans hold literals'
     union all
+    select 8, 'pgaudit', coalesce(nullif(current_setting('pgaudit.log_parameter', true), ''), 'not loaded'),
+           coalesce(nullif(current_setting('pgaudit.log_parameter', true), ''), 'off') = 'off',
+           'set pgaudit.log_parameter = off: values are items'
+    union all
+    select 8, 'connections from other hosts',
+           case when a.setting = '' then 'none' else a.setting || ', ssl ' || s.setting end,
+           s.setting = 'on' or not exists (
+               select from unnest(string_to_array(a.setting, ',')) h
+                where trim(h) not in ('', 'localhost', '127.0.0.1', '::1')),
+           'set ssl = on, and hostssl in pg_hba.conf: items cross the network as they are'
+      from setting a, setting s where a.name = 'listen_addresses' and s.name = 'ssl'
+    union all
     select 9, w.name, t.setting, t.setting = any (w.good),
            'set ' || w.name || ' = ' || w.good[1] || ': ' || w.why
       from server w join setting t using (name)

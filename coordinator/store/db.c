@@ -222,6 +222,8 @@ struct rows *rows_take(PGresult *result)
     return rows;
 }
 
+size_t rows_memory(const struct rows *rows) { return PQresultMemorySize(rows->result); }
+
 void rows_free(struct rows *rows)
 {
     if (!rows)

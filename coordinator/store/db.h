@@ -57,6 +57,8 @@ bool db_wait(bool *woken, struct db *db, int timeout_ms, struct err *err) MUST;
 int rows_count(const struct rows *rows);
 int rows_columns(const struct rows *rows);
 const char *rows_name(const struct rows *rows, int column);
+/* Bytes that libpq took for them. */
+size_t rows_memory(const struct rows *rows);
 bool rows_has(const struct rows *rows, const char *column);
 bool rows_null(const struct rows *rows, int row, const char *column);
 int64_t rows_i64(const struct rows *rows, int row, const char *column);

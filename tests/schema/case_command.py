@@ -15,6 +15,7 @@ def check_passes_and_says_what_to_do_when_a_rule_is_broken():
     ok = koeval("db", "check", KOEVAL_DB=DB)
     assert ok.returncode == 0, ok.stdout + ok.stderr
     root("alter system set log_statement = 'all'")
+    root("alter database koeval set pgaudit.log_parameter = 'on'")  # the setting decides, loaded or not
     root("select pg_reload_conf()")
     root("alter role koeval_operator reset log_statement")
     try:
@@ -22,9 +23,11 @@ def check_passes_and_says_what_to_do_when_a_rule_is_broken():
         bad = koeval("db", "check", "--json", KOEVAL_DB=DB)
         rules = {r["rule"]: r for r in json.loads(bad.stdout)["rules"]}
         assert bad.returncode == 1 and "log_statement = none" in rules["log_statement"]["todo"]
+        assert not rules["pgaudit"]["ok"] and rules["connections from other hosts"]["found"] == "none"
         assert not rules["log settings of roles"]["ok"]
         assert "koeval_operator.log_statement" in rules["log settings of roles"]["found"]
     finally:
+        root("alter database koeval reset pgaudit.log_parameter")
         root("alter system reset all")
         root("select pg_reload_conf()")
     assert koeval("db", "init", KOEVAL_DB=DB).returncode == 0  # sets the role again, changes no data

@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import kill
+import site_of
 from site_of import ROOT, Skip, wait_for
 
 CANARY = "카나리아"  # and a number of this process, so that no other text can be it
@@ -144,6 +145,63 @@ def no_core(site):
         resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
 
 
+def memory(pid):
+    """How often a canary stands in what a process can write: (where, times)."""
+    found = {}
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb") as mem:
+        for line in maps:
+            span, rights, _, _, _, *name = line.split()
+            if rights[:2] != "rw":
+                continue
+            low, high = (int(x, 16) for x in span.split("-"))
+            try:
+                mem.seek(low)
+                data = mem.read(high - low)
+            except OSError:  # a device's pages
+                continue
+            times = sum(data.count(needle) for needle in needles())
+            if times:
+                where = name[0] if name else "anonymous"
+                found[where] = found.get(where, 0) + times
+    return found
+
+
+def forgetting(site):
+    """When nothing is held any more, nothing of it is left; this program's own memory is the control."""
+    assert memory(os.getpid()), "this search sees nothing"
+    wait_for("everything to be acknowledged", lambda: not site.number(
+        "select count(*) from koeval.shard where state = 'leased'"))
+    for daemon in site.daemons:
+        if daemon.alive():  # what rests in a buffer of libpq is overwritten a second later
+            try:
+                wait_for("it to forget", lambda d=daemon: not memory(d.process.pid), 10, every=0.3)
+            except AssertionError:
+                raise AssertionError(f"{daemon.name} holds {memory(daemon.process.pid)}") from None
+
+
+def kept_from_swap(site):
+    """Locked where the system allows it; else a line says so, and `yes` does not run at all."""
+    limits = ["prlimit", "--memlock=65536:65536"] + (["setpriv", "--bounding-set=-ipc_lock",
+                                                       "--inh-caps=-ipc_lock"] if os.getuid() == 0 else [])
+    def run(name, *extra):
+        daemon = site_of.Daemon(site, name, limits + [
+            f"{site.bin}/koeval-coordinator", "--listen", f"tcp://127.0.0.1:{site_of.free_port(18200)}",
+            "--server-key", f"{site.dir}/keys/server_secret", *extra])
+        site.daemons.append(daemon)
+        return daemon.start()
+    auto = run("unlocked")
+    wait_for("it to say so", lambda: auto.said("memory.swappable"))
+    assert auto.end() == 0
+    assert run("must", "--lock-memory", "yes").process.wait(10) == 1
+    assert b"RLIMIT_MEMLOCK" in read(f"{site.dir}/log/must.log")
+    for daemon in site.daemons:
+        if daemon.alive() and not daemon.said("memory.swappable"):
+            locked = [line for line in read(f"/proc/{daemon.process.pid}/status").decode().splitlines()
+                      if line.startswith("VmLck")]
+            assert int(locked[0].split()[1]) > 1000, (daemon.name, locked)
+            print(f"    {daemon.name} {locked[0]}")
+
+
 def readers(site):
     """Who reads boards reads no item; who imports items cannot read them back."""
     for role in ("koeval_reader", "koeval_operator", "koeval_ranker"):
@@ -191,6 +249,8 @@ TESTS = [
     ("a private task of canaries is there", prepare),
     ("the canary is in no argv, environ, log, file or dump", searching),
     ("an agent that aborts leaves no core file", no_core),
+    ("agents and coordinator forget the canary when its work is done", forgetting),
+    ("memory is kept out of swap, or it is said why not", kept_from_swap),
     ("reader, operator and ranker read no item", readers),
     ("control: a canary in argv or environ is found", control_argv),
     ("control: a canary in a dump of the secret schema is found", control_dump),
