@@ -11,7 +11,7 @@
 
 #include "common/secret.h"
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && defined(__GLIBC__)
+#if SECRET_FREES
 
 void __libc_free(void *memory);
 

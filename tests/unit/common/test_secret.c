@@ -18,7 +18,9 @@ static __attribute__((noinline)) void needle_put(char *at)
         at[i] = (char)(masked[i] ^ MASK);
 }
 
-static size_t needles_in(const unsigned char *from, const unsigned char *to)
+/* Looks where a sanitizer says that nobody may. */
+__attribute__((no_sanitize("address"))) static size_t needles_in(const unsigned char *from,
+                                                                 const unsigned char *to)
 {
     size_t found = 0;
     for (const unsigned char *at = from; at + NEEDLE <= to; at++) {
@@ -82,12 +84,11 @@ static int in_child(int (*f)(void))
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* A sanitizer's allocator stands where ours would. */
-#ifdef __SANITIZE_ADDRESS__
-#define LIBRARY_FREE free
-#else
+#if SECRET_FREES
 void __libc_free(void *memory);
 #define LIBRARY_FREE __libc_free
+#else
+#define LIBRARY_FREE free
 #endif
 
 static int left_by(free_fn *give_back)
@@ -102,7 +103,7 @@ static int left_by_us(void) { return left_by(free); }
 
 TEST(what_is_freed_leaves_nothing)
 {
-    if (LIBRARY_FREE == free)
+    if (!SECRET_FREES)
         return;
     CHECK(in_child(left_by_library) > 0); /* the control: this search sees what is left */
     CHECK(in_child(left_by_us) == 0);
@@ -194,6 +195,8 @@ static int lock_as_nobody(void)
 
 TEST(memory_is_locked_or_it_is_said_why)
 {
+    if (!SECRET_FREES)
+        return; /* a sanitizer makes locking do nothing */
     int as_we_are = in_child(lock);
     CHECK(as_we_are == 1 || as_we_are == 2);
     CHECK(in_child(lock_as_nobody) == 2);
