@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/infer/selftest.h"
 #include "agent/link.h"
 #include "common/conf.h"
 #include "common/endpoint.h"
@@ -17,11 +18,11 @@
 
 struct settings {
     struct conf_list connect, models;
-    char *server_key, *key, *device;
+    char *server_key, *key, *device, *model;
     int64_t slot, shards, threads, memory, wave_rows;
     int64_t silent_ms, resend_ms, unit_ms, drain_ms, refused_ms, refusals, rescan_ms;
     char *lock_memory;
-    bool debug;
+    bool debug, selftest, selftest_fault;
 };
 
 #define AT(field) offsetof(struct settings, field)
@@ -31,11 +32,11 @@ static const struct conf_setting settings_table[] = {
     { "connect", CONF_LIST, AT(connect), "tcp://127.0.0.1:7411", "ENDPOINT",
       "the coordinator, then its standbys", 0, 0, false },
     { "server-key", CONF_TEXT, AT(server_key), NULL, "FILE",
-      "public key of the coordinator", 0, 0, true },
+      "public key of the coordinator", 0, 0, false },
     { "key", CONF_TEXT, AT(key), NULL, "FILE",
-      "key pair of this node, made by koeval key new", 0, 0, true },
+      "key pair of this node, made by koeval key new", 0, 0, false },
     { "slot", CONF_INT, AT(slot), "0", "N", "which agent of this node it is", 0, 32767, false },
-    { "models", CONF_LIST, AT(models), NULL, "DIR", "folders that hold model folders", 0, 0, true },
+    { "models", CONF_LIST, AT(models), NULL, "DIR", "folders that hold model folders", 0, 0, false },
     { "device", CONF_TEXT, AT(device), "cpu", "NAME", "where models run", 0, 0, false },
     { "threads", CONF_INT, AT(threads), "1", "N",
       "compute threads; no bit depends on them", 1, 1024, false },
@@ -61,6 +62,11 @@ static const struct conf_setting settings_table[] = {
       "look for new models this often", 100, 86400000, false },
     { "lock-memory", CONF_TEXT, AT(lock_memory), "auto", SECRET_MODES,
       "keep prompts out of swap; auto: where the system allows it, on a CPU", 0, 0, false },
+    { "selftest", CONF_FLAG, AT(selftest), "no", "yes|no",
+      "count differing bits under other schedules, and end", 0, 0, false },
+    { "selftest-fault", CONF_FLAG, AT(selftest_fault), "no", "yes|no",
+      "the same with a fault planted: some bits must differ", 0, 0, false },
+    { "model", CONF_TEXT, AT(model), NULL, "DIR", "the self-test's model folder", 0, 0, false },
     { "debug", CONF_FLAG, AT(debug), "no", "yes|no", "log events of level D too", 0, 0, false },
 };
 /* clang-format on */
@@ -76,6 +82,12 @@ static bool folder_check(const char *path, struct err *err)
 static bool settings_check(const void *settings, struct err *err)
 {
     const struct settings *s = settings;
+    if (s->selftest || s->selftest_fault)
+        return s->model || err_set(err, ERR_INPUT, "--model DIR is needed");
+    if (!s->server_key || !s->key)
+        return err_set(err, ERR_INPUT, "--%s FILE is needed", s->server_key ? "key" : "server-key");
+    if (!s->models.count)
+        return err_set(err, ERR_INPUT, "--models DIR is needed");
     for (int32_t i = 0; i < s->connect.count; i++)
         if (!endpoint_check(s->connect.items[i], err))
             return err_wrap(err, "connect");
@@ -125,14 +137,19 @@ static void signals_block(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
+static struct engine_conf engine_conf_of(const struct settings *s)
+{
+    return (struct engine_conf){ .device = s->device,
+                                 .threads = (int32_t)s->threads,
+                                 .memory_bytes = s->memory,
+                                 .wave_rows = (int32_t)s->wave_rows };
+}
+
 static struct link_conf conf_of(const struct settings *s)
 {
     struct link_conf conf = {
         .core = agent_conf_default,
-        .engine = { .device = s->device,
-                    .threads = (int32_t)s->threads,
-                    .memory_bytes = s->memory,
-                    .wave_rows = (int32_t)s->wave_rows },
+        .engine = engine_conf_of(s),
         .endpoints = s->connect.items,
         .roots = s->models.items,
         .roots_count = s->models.count,
@@ -153,8 +170,33 @@ static struct link_conf conf_of(const struct settings *s)
     return conf;
 }
 
+static void line_print(void *self, const char *line)
+{
+    (void)self;
+    puts(line);
+    fflush(stdout);
+}
+
+/* Exit code 1 when a bit differs, with a fault planted too: that is what it is for. */
+static bool selftest(const struct settings *s, int *code, struct err *err)
+{
+    const struct selftest test = {
+        .engine = engine_conf_of(s), .dir = s->model, .fault = s->selftest_fault, .say = line_print
+    };
+    struct selftest_result result;
+
+    if (!selftest_run(&result, &test, err))
+        return false;
+    printf("%d schedules, %lld bits compared, %lld bits differ\n", result.schedules,
+           (long long)result.compared, (long long)result.differing);
+    *code = result.differing || !result.known ? EXIT_FAILURE : EXIT_SUCCESS;
+    return true;
+}
+
 static bool run(const struct settings *settings, int *code, struct err *err)
 {
+    if (settings->selftest || settings->selftest_fault)
+        return selftest(settings, code, err);
     const struct link_conf conf = conf_of(settings);
     if (settings->debug)
         log_level_set(LOG_DEBUG);

@@ -1,6 +1,7 @@
 #include "agent/worker.h"
 
 #include "agent/encode.h"
+#include "agent/infer/selftest.h"
 #include "agent/model/config.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -89,6 +90,21 @@ static enum reason reason_of(const struct err *err)
     }
 }
 
+/* A machine that answers otherwise in company than alone must answer nobody. */
+static bool law_holds(struct worker *worker, enum reason *reason, struct err *err)
+{
+    int64_t differing;
+    if (!selftest_short(worker->engine, &differing, err)) {
+        *reason = reason_of(err);
+        return false;
+    }
+    if (!differing)
+        return true;
+    *reason = REASON_INTERNAL;
+    return err_set(err, ERR_DEVICE, "%lld bits differ between requests alone and together",
+                   (long long)differing);
+}
+
 static bool load(struct worker *worker, const struct work *work, enum reason *reason,
                  struct err *err)
 {
@@ -97,6 +113,8 @@ static bool load(struct worker *worker, const struct work *work, enum reason *re
         *reason = reason_of(err);
         return false;
     }
+    if (!law_holds(worker, reason, err))
+        return false;
     if (!tokenizer_open(&worker->tokenizer, work->dir, err)) {
         *reason = REASON_TOKENIZER_MISMATCH;
         return false;
@@ -328,10 +346,14 @@ void worker_actor(zsock_t *pipe, void *conf)
     struct worker worker = { .pipe = pipe };
     struct worker_news news = { .kind = WORKER_READY };
     zsock_signal(pipe, 0);
-    if (engine_open(&worker.engine, conf, &news.err))
+    if (engine_open(&worker.engine, conf, &news.err) &&
+        engine_class_check(worker.engine, false, &news.err)) {
         news.facts = strdup(engine_class_facts(worker.engine));
-    else
+        log_event(LOG_INFO, "engine.open", "class=%s device=\"%s\"", news.facts,
+                  engine_about(worker.engine));
+    } else {
         news.kind = WORKER_BROKEN;
+    }
     tell(&worker, news);
     for (struct work *work; (work = work_next(&worker));)
         work_do(&worker, work);

@@ -195,6 +195,7 @@ struct dev {
     struct pages pages; /* the wave in hand: op_wave_begin() */
     /* What the numerics class says of this device: members of a JSON object, without braces. */
     char facts[256];
+    char about[128]; /* for logs alone: the instruction set and the like */
 };
 
 /* "cpu" (the best instruction set), "cpu:scalar", "cpu:avx2", "cpu:avx512", "cpu:avx512_bf16" (that

@@ -1,7 +1,9 @@
 #include "agent/infer/engine.h"
 
 #include "agent/infer/forward.h"
+#include "agent/infer/known.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +60,39 @@ void engine_close(struct engine *engine)
 }
 
 const char *engine_class_facts(const struct engine *engine) { return engine->facts; }
+
+const char *engine_about(const struct engine *engine) { return engine->dev->about; }
+
+/* Devices without a committed number have other means to know themselves. */
+bool engine_class_check(struct engine *e, bool fault, struct err *err)
+{
+    uint64_t bits;
+
+    assert(!e->loaded);
+    if (strncmp(e->dev->facts, "\"backend\":\"cpu\"", 15) != 0)
+        return true;
+    if (!known_bits(&bits, e->dev, fault, err))
+        return err_wrap(err, "known bits");
+    if (bits != KNOWN_BITS_CPU)
+        snprintf(e->facts, sizeof(e->facts), "{\"engine\":%d,%s,\"bits\":\"%016" PRIx64 "\"}",
+                 ENGINE_NUMERICS, e->dev->facts, bits);
+    return true;
+}
+
+bool engine_fault(struct engine *e, struct err *err)
+{
+    struct mat norm = e->weights.norm_out.weight;
+    AUTO(free) char *numbers = must_calloc((size_t)mat_bytes(norm), 1);
+
+    assert(e->loaded);
+    op_download(e->dev, numbers, norm.data, mat_bytes(norm));
+    if (!dev_sync(e->dev, err))
+        return false;
+    for (int64_t i = 0; i < mat_bytes(norm); i += dtype_bytes(norm.type))
+        numbers[i] ^= 1; /* little endian: the last place of the mantissa */
+    op_upload(e->dev, norm.data, numbers, mat_bytes(norm));
+    return dev_sync(e->dev, err);
+}
 
 const struct model_config *engine_model(const struct engine *engine)
 {

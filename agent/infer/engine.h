@@ -44,6 +44,14 @@ void engine_unload(struct engine *engine);
  * before it has loaded anything, and a run adds its own dtype and mode.  Never NULL after
  * engine_open; borrowed. */
 const char *engine_class_facts(const struct engine *engine);
+/* Asks the device for its known bits (known.h), before anything is loaded: where they are not those
+ * that its facts promise, the facts say so from then on, and it is another class.  fault: as if the
+ * device computed wrongly.  ERR_DEVICE: it could not be asked. */
+bool engine_class_check(struct engine *engine, bool fault, struct err *err) MUST;
+/* The instruction set and the like, for logs: no part of the class.  Borrowed. */
+const char *engine_about(const struct engine *engine);
+/* For self-tests: flips the last bit of every number of the last norm until the model goes. */
+bool engine_fault(struct engine *engine, struct err *err) MUST;
 /* Vocabulary, most positions, ...; NULL when nothing is loaded. */
 const struct model_config *engine_model(const struct engine *engine);
 

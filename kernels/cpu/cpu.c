@@ -82,6 +82,8 @@ bool cpu_open(struct dev **out, const char *cap, int32_t threads, struct err *er
     /* All instruction sets and thread counts give the same bits: one class. */
     snprintf(cpu->dev.facts, sizeof(cpu->dev.facts),
              "\"backend\":\"cpu\",\"arch\":\"x86-64\",\"numerics\":%d", CPU_NUMERICS);
+    snprintf(cpu->dev.about, sizeof(cpu->dev.about), "%s, vdpbf16ps %s", kern->name,
+             kern_probe_words());
     if (!team_open(&cpu->team, threads > 0 ? threads : cores(), err)) {
         free(cpu);
         return false;

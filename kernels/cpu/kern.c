@@ -14,10 +14,18 @@ static bool has_avx512(void) { return has_avx2() && __builtin_cpu_supports("avx5
 
 enum { PROBE_TRIALS = 20000 }; /* about 2 ms */
 
+static bool has_vdpbf16ps(void) { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
+
 static bool has_avx512_bf16(void)
 {
-    return has_avx512() && __builtin_cpu_supports("avx512bf16") &&
-           probe_avx512_bf16(PROBE_TRIALS) == 0;
+    return has_vdpbf16ps() && probe_avx512_bf16(PROBE_TRIALS) == 0;
+}
+
+const char *kern_probe_words(void)
+{
+    return !has_vdpbf16ps()    ? "not on this machine"
+           : has_avx512_bf16() ? "is its two FMAs"
+                               : "is NOT its two FMAs, and not used";
 }
 
 static bool has_sse2(void) { return true; } /* every x86-64 */

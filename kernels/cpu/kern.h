@@ -92,6 +92,9 @@ extern const struct kern kern_scalar, kern_avx2, kern_avx512, kern_avx512_bf16;
  * cap names none. */
 const struct kern *kern_pick(const char *cap);
 
+/* What the probe of vdpbf16ps said of this machine, in words. */
+const char *kern_probe_words(void);
+
 int64_t kern_gemm_scratch_bytes(const struct kern *kern, int32_t k);
 int64_t kern_attend_scratch_bytes(int32_t head_dim);
 
