@@ -119,6 +119,7 @@ static void work_begin(struct link *link, const struct unit *unit)
     } else {
         work->dir = strdup(found->dir);
         work->stamp = found->stamp;
+        manifest_hex(work->digest, found->digest);
         atomic_store(&work->until_ms, agent_until(&link->core, work->lease));
         link->work = work;
         zsock_send(link->worker, "p", work);

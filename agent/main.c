@@ -18,7 +18,7 @@
 
 struct settings {
     struct conf_list connect, models;
-    char *server_key, *key, *device, *model;
+    char *server_key, *key, *device, *packed, *model;
     int64_t slot, shards, threads, memory, wave_rows;
     int64_t silent_ms, resend_ms, unit_ms, drain_ms, refused_ms, refusals, rescan_ms;
     char *lock_memory;
@@ -36,12 +36,15 @@ static const struct conf_setting settings_table[] = {
     { "key", CONF_TEXT, AT(key), NULL, "FILE",
       "key pair of this node, made by koeval key new", 0, 0, false },
     { "slot", CONF_INT, AT(slot), "0", "N", "which agent of this node it is", 0, 32767, false },
-    { "models", CONF_LIST, AT(models), NULL, "DIR", "folders that hold model folders", 0, 0, false },
+    { "models", CONF_LIST, AT(models), NULL, "DIR",
+      "folders that hold model folders", 0, 0, false },
     { "device", CONF_TEXT, AT(device), "cpu", "NAME", "where models run", 0, 0, false },
     { "threads", CONF_INT, AT(threads), "1", "N",
       "compute threads; no bit depends on them", 1, 1024, false },
     { "memory", CONF_INT, AT(memory), "0", "BYTES",
       "for weights and waves together; 0: no limit", 0, INT64_MAX, false },
+    { "packed", CONF_TEXT, AT(packed), NULL, "DIR",
+      "packed weights, shared by the agents of a host; removable", 0, 0, false },
     { "wave-rows", CONF_INT, AT(wave_rows), "0", "N",
       "most tokens of a wave; 0: default", 0, 1 << 24, false },
     { "shards", CONF_INT, AT(shards), "2", "N",
@@ -142,6 +145,7 @@ static struct engine_conf engine_conf_of(const struct settings *s)
     return (struct engine_conf){ .device = s->device,
                                  .threads = (int32_t)s->threads,
                                  .memory_bytes = s->memory,
+                                 .packed = s->packed,
                                  .wave_rows = (int32_t)s->wave_rows };
 }
 

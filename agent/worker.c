@@ -108,6 +108,7 @@ static bool law_holds(struct worker *worker, enum reason *reason, struct err *er
 static bool load(struct worker *worker, const struct work *work, enum reason *reason,
                  struct err *err)
 {
+    engine_identity(worker->engine, work->digest);
     if (!shelf_still(work->dir, work->stamp, err) ||
         !engine_load(worker->engine, work->dir, work->dtype, work->mode, err)) {
         *reason = reason_of(err);
@@ -135,8 +136,8 @@ static bool make_resident(struct worker *worker, const struct work *work)
         return true;
     unload(worker);
     if (load(worker, work, &reason, &err)) {
-        log_event(LOG_INFO, "model.loaded", "dir=%s ms=%lld", work->dir,
-                  (long long)(clock_monotonic_ms() - began));
+        log_event(LOG_INFO, "model.loaded", "dir=%s ms=%lld weights=\"%s\"", work->dir,
+                  (long long)(clock_monotonic_ms() - began), engine_weights_note(worker->engine));
         return true;
     }
     unload(worker);

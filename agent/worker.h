@@ -29,6 +29,7 @@ struct work {
     struct lease lease;
     char *dir; /* of the model, as the shelf verified it at this stamp */
     uint64_t stamp;
+    char digest[65];
     int32_t model; /* number of its digest: what is resident is compared by it */
     enum engine_dtype dtype;
     enum engine_mode mode;

@@ -163,6 +163,11 @@ struct ops {
     int64_t (*weight_bytes)(const struct dev *dev, int32_t n, int32_t k);
     void (*layer_prefetch)(struct dev *dev, int32_t layer);
     bool (*stream)(struct dev *dev, bool on); /* NULL: all weights are resident */
+    /* The three are NULL where weights cannot lie in a file. */
+    bool (*store_begin)(struct dev *dev, const char *path, int64_t bytes, int32_t layers,
+                        struct err *err);
+    bool (*store_end)(struct dev *dev, struct err *err);
+    void (*store_drop)(struct dev *dev);
 
     void (*rope_fill)(struct dev *dev, const struct rope *rope, const float *inv_freq,
                       float factor);
@@ -280,6 +285,29 @@ static inline void weight_free(struct dev *dev, struct weight *weight)
 static inline int64_t weight_bytes(const struct dev *dev, int32_t n, int32_t k)
 {
     return dev->ops->weight_bytes(dev, n, k);
+}
+
+/* Weights that are made until dev_store_end() lie packed in one file, which the processes of a host
+ * share: it is mapped if it is there and whole (then the sources are not read), else built.  bytes:
+ * of all weights at least; first those outside layers, then layer by layer.  false: without a file,
+ * weights lie in memory; err says why, if there is more to say than that the backend cannot. */
+static inline bool MUST dev_store_begin(struct dev *dev, const char *path, int64_t bytes,
+                                        int32_t layers, struct err *err)
+{
+    return dev->ops->store_begin && dev->ops->store_begin(dev, path, bytes, layers, err);
+}
+
+/* false: the file could not be given its name; the weights are there all the same. */
+static inline bool MUST dev_store_end(struct dev *dev, struct err *err)
+{
+    return !dev->ops->store_end || dev->ops->store_end(dev, err);
+}
+
+/* After the last of its weights was freed. */
+static inline void dev_store_drop(struct dev *dev)
+{
+    if (dev->ops->store_drop)
+        dev->ops->store_drop(dev);
 }
 
 /* Whether the weights of layers that are made from now on stay in host memory and pass through

@@ -3,7 +3,6 @@
 #include "agent/infer/forward.h"
 #include "agent/infer/known.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +19,9 @@ struct engine {
     int32_t chunk, wave_rows;
     int64_t memory_bytes;
     char facts[512];
+    char *packed;               /* folder, or NULL */
+    char identity[80];          /* of the weights to load; "": none */
+    char weights_note[256 + 4]; /* where they lie */
 
     bool loaded;
     struct model_config config;
@@ -40,6 +42,7 @@ bool engine_open(struct engine **out, const struct engine_conf *conf, struct err
 
     if (!dev_open(&e->dev, conf->device, conf->threads > 0 ? conf->threads : 1, err))
         return err_wrap(err, "device %s", conf->device);
+    e->packed = conf->packed ? strdup(conf->packed) : NULL;
     e->chunk = rows_of(conf->chunk_rows, e->dev->ops->chunk_rows, CHUNK_ROWS_DEFAULT);
     e->wave_rows = rows_of(conf->wave_rows, e->dev->ops->wave_rows, WAVE_ROWS_DEFAULT);
     e->memory_bytes = dev_memory(e->dev);
@@ -56,6 +59,7 @@ void engine_close(struct engine *engine)
         return;
     engine_unload(engine);
     dev_close(engine->dev);
+    free(engine->packed);
     free(engine);
 }
 
@@ -74,8 +78,8 @@ bool engine_class_check(struct engine *e, bool fault, struct err *err)
     if (!known_bits(&bits, e->dev, fault, err))
         return err_wrap(err, "known bits");
     if (bits != KNOWN_BITS_CPU)
-        snprintf(e->facts, sizeof(e->facts), "{\"engine\":%d,%s,\"bits\":\"%016" PRIx64 "\"}",
-                 ENGINE_NUMERICS, e->dev->facts, bits);
+        snprintf(e->facts, sizeof(e->facts), "{\"engine\":%d,%s,\"bits\":\"%016llx\"}",
+                 ENGINE_NUMERICS, e->dev->facts, (unsigned long long)bits);
     return true;
 }
 
@@ -100,6 +104,38 @@ const struct model_config *engine_model(const struct engine *engine)
 }
 
 /* ---- a model ---- */
+
+void engine_identity(struct engine *e, const char *digest)
+{
+    snprintf(e->identity, sizeof(e->identity), "%s", digest ? digest : "");
+}
+
+const char *engine_weights_note(const struct engine *e) { return e->weights_note; }
+
+/* A file is a cache: without one the weights lie in memory, and the note says why. */
+static void store_begin(struct engine *e, const struct tensors *tensors)
+{
+    static const char *const types[] = { [F32] = "f32", [BF16] = "bf16", [F16] = "f16" };
+    int64_t bytes = weights_bytes(e->dev, &e->config, tensors->tied, false);
+    struct err err = { .text = "this device has them in memory" };
+    char path[4096];
+
+    snprintf(e->weights_note, sizeof(e->weights_note), "in memory");
+    if (!e->packed || !e->identity[0])
+        return;
+    snprintf(path, sizeof(path), "%s/%s-%s.packed", e->packed, e->identity, types[e->dev->type]);
+    bool there = dev_store_begin(e->dev, path, bytes, e->config.layers, &err);
+    snprintf(e->weights_note, sizeof(e->weights_note), "%s %.230s",
+             there ? "in" : "in memory:", there ? path : err.text);
+}
+
+static void store_end(struct engine *e)
+{
+    struct err err = { 0 };
+    if (!dev_store_end(e->dev, &err))
+        snprintf(e->weights_note, sizeof(e->weights_note), "in a file without a name: %.220s",
+                 err.text);
+}
 
 /* Weights that would leave less than a quarter of the memory to the waves are streamed, where the
  * device can: large waves hide the copies, small ones cost more than that. */
@@ -129,9 +165,15 @@ bool engine_load(struct engine *e, const char *dir, enum engine_dtype dtype, enu
     engine_unload(e);
     dev_numerics(e->dev, types[dtype], mode == ENGINE_HF ? MODE_HF : MODE_FP32);
     if (!model_config_open(&e->config, dir, err) || !checkpoint_open(&checkpoint, dir, err) ||
-        !tensors_find(&tensors, &e->config, &checkpoint, err) || !weights_fit(e, &tensors, err) ||
-        !weights_load(&e->weights, e->dev, &e->config, &tensors, err))
+        !tensors_find(&tensors, &e->config, &checkpoint, err))
         return false;
+    store_begin(e, &tensors);
+    if (!weights_fit(e, &tensors, err) ||
+        !weights_load(&e->weights, e->dev, &e->config, &tensors, err)) {
+        dev_store_drop(e->dev);
+        return false;
+    }
+    store_end(e);
     e->loaded = true;
     return true;
 }
@@ -141,6 +183,8 @@ void engine_unload(struct engine *e)
     forward_close(&e->forward);
     if (e->loaded)
         weights_free(&e->weights, e->dev);
+    if (e->dev)
+        dev_store_drop(e->dev);
     e->loaded = false;
 }
 

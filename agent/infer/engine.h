@@ -25,7 +25,8 @@ struct engine_conf {
     int32_t threads;      /* 0: one */
     int64_t memory_bytes; /* for weights, scratch and waves together; 0: no limit */
     int32_t wave_rows;    /* most rows of a wave; 0: default.  No bit depends on it */
-    int32_t chunk_rows;   /* rows computed together; 0: default.  No bit depends on it */
+    const char *packed; /* folder for packed weights, shared by the engines of a host; NULL: none */
+    int32_t chunk_rows; /* rows computed together; 0: default.  No bit depends on it */
 };
 
 bool engine_open(struct engine **out, const struct engine_conf *conf, struct err *err) MUST;
@@ -38,6 +39,13 @@ AUTO_FREES(struct engine *, engine_close)
 bool engine_load(struct engine *engine, const char *dir, enum engine_dtype dtype,
                  enum engine_mode mode, struct err *err) MUST;
 void engine_unload(struct engine *engine);
+/* Names the weights of the next loads by a digest of all that decides them (NULL: no name).  With
+ * it and a folder `packed` they lie in DIGEST-TYPE.packed there: built once, mapped by all,
+ * streamed layer by layer where they are larger than memory_bytes.  The file may be removed at any
+ * time. */
+void engine_identity(struct engine *engine, const char *digest);
+/* Where the loaded weights lie, for logs.  Borrowed. */
+const char *engine_weights_note(const struct engine *engine);
 
 /* The numerics class of this engine, as JSON in stable bytes: equal text, equal bits.  It speaks of
  * the device, the backend and its numerics version, not of a model, dtype or mode: an agent says it

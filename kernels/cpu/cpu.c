@@ -14,6 +14,7 @@ static void cpu_close(struct dev *dev)
     struct cpu_dev *cpu = cpu_of(dev);
 
     team_close(cpu->team);
+    store_close(cpu->store);
     free(cpu->scratch);
     free(cpu->logits);
     free(cpu->lse);
@@ -26,12 +27,6 @@ static bool cpu_sync(struct dev *dev, struct err *err)
     (void)dev;
     (void)err;
     return true;
-}
-
-static void cpu_layer_prefetch(struct dev *dev, int32_t layer)
-{
-    (void)dev;
-    (void)layer; /* all weights are resident */
 }
 
 static const struct ops cpu_ops = {
@@ -48,6 +43,10 @@ static const struct ops cpu_ops = {
     .weight_free = cpu_weight_free,
     .weight_bytes = cpu_weight_bytes,
     .layer_prefetch = cpu_layer_prefetch,
+    .stream = cpu_stream,
+    .store_begin = cpu_store_begin,
+    .store_end = cpu_store_end,
+    .store_drop = cpu_store_drop,
     .rope_fill = cpu_rope_fill,
     .wave_begin = cpu_wave_begin,
     .embed = cpu_embed,

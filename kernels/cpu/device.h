@@ -3,6 +3,7 @@
 #define DEVICE_H
 
 #include "kernels/cpu/kern.h"
+#include "kernels/cpu/store.h"
 #include "kernels/cpu/team.h"
 
 enum {
@@ -19,11 +20,13 @@ struct cpu_dev {
     int64_t scratch_bytes;
     void *logits; /* [HEAD_ROWS][VOCAB_TILE * head_tiles] of F32 at most */
     struct lse *lse;
+    struct store *store; /* where weights are packed; NULL: each in memory of its own */
 };
 
 struct cpu_weight {
     struct weight weight; /* first */
     struct panels panels;
+    bool stored; /* the lines are the store's */
 };
 
 static inline struct cpu_dev *cpu_of(struct dev *dev) { return (struct cpu_dev *)dev; }
@@ -58,6 +61,12 @@ bool cpu_weight_make(struct dev *dev, struct weight **out, const struct weight_s
                      struct err *err) MUST;
 void cpu_weight_free(struct dev *dev, struct weight *weight);
 int64_t cpu_weight_bytes(const struct dev *dev, int32_t n, int32_t k);
+bool cpu_store_begin(struct dev *dev, const char *path, int64_t bytes, int32_t layers,
+                     struct err *err) MUST;
+bool cpu_store_end(struct dev *dev, struct err *err) MUST;
+void cpu_store_drop(struct dev *dev);
+bool cpu_stream(struct dev *dev, bool on);
+void cpu_layer_prefetch(struct dev *dev, int32_t layer);
 void cpu_embed(struct dev *dev, struct mat out, const struct weight *table, const int32_t *tokens,
                float scale);
 

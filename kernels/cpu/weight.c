@@ -61,22 +61,60 @@ bool cpu_weight_make(struct dev *dev, struct weight **out, const struct weight_s
     int64_t bytes = cpu_weight_bytes(dev, source->n, source->k);
 
     w->weight = (struct weight){ source->n, source->k, source->layer };
-    w->panels = (struct panels){ panel_type(dev->type), source->n, source->k, cpu_memory(bytes) };
+    w->panels = (struct panels){ .type = panel_type(dev->type), .n = source->n, .k = source->k };
+    w->stored = cpu->store != NULL;
+    w->panels.lines = w->stored ? store_take(cpu->store, source->layer, bytes) : cpu_memory(bytes);
     if (!w->panels.lines) {
         free(w);
         return err_set(err, ERR_DEVICE, "no memory for a weight of %lld bytes", (long long)bytes);
     }
     struct packing packing = { cpu, source, &w->panels };
-    team_run(cpu->team, panel_pack, &packing, cpu_parts(source->n, LANES));
+    if (!w->stored || store_building(cpu->store))
+        team_run(cpu->team, panel_pack, &packing, cpu_parts(source->n, LANES));
     *out = &w->weight;
     return true;
 }
 
 void cpu_weight_free(struct dev *dev, struct weight *weight)
 {
+    struct cpu_weight *w = (struct cpu_weight *)weight;
+
     (void)dev;
-    free(((struct cpu_weight *)weight)->panels.lines);
-    free(weight);
+    if (!w->stored)
+        free(w->panels.lines);
+    free(w);
+}
+
+bool cpu_store_begin(struct dev *dev, const char *path, int64_t bytes, int32_t layers,
+                     struct err *err)
+{
+    cpu_store_drop(dev);
+    return store_open(&cpu_of(dev)->store, path, bytes, layers, err);
+}
+
+bool cpu_store_end(struct dev *dev, struct err *err)
+{
+    return !cpu_of(dev)->store || store_finish(cpu_of(dev)->store, err);
+}
+
+void cpu_store_drop(struct dev *dev)
+{
+    store_close(cpu_of(dev)->store);
+    cpu_of(dev)->store = NULL;
+}
+
+bool cpu_stream(struct dev *dev, bool on)
+{
+    if (!cpu_of(dev)->store)
+        return false;
+    store_stream(cpu_of(dev)->store, on);
+    return on;
+}
+
+void cpu_layer_prefetch(struct dev *dev, int32_t layer)
+{
+    if (cpu_of(dev)->store)
+        store_prefetch(cpu_of(dev)->store, layer);
 }
 
 /* Row `row` of the weight, out of its panel's lines. */

@@ -22,7 +22,7 @@ enum { SHOTS = 5, CHOICES = 4, HEADER = 14, SHOT = 110, QUESTION = 105 };
 enum { ITEM_MAX = HEADER + (SHOTS + 1) * 2 * SHOT };
 
 struct settings {
-    const char *dir, *device;
+    const char *dir, *device, *packed;
     enum engine_dtype dtype;
     enum engine_mode mode;
     int32_t threads, items, subjects, chunk, wave, memory, repeat;
@@ -143,13 +143,12 @@ static bool all_answered(const struct engine_answer *answers, int32_t count, str
 
 static bool run(const struct settings *s, struct err *err)
 {
-    struct engine_conf conf = {
-        .device = s->device,
-        .threads = s->threads,
-        .memory_bytes = (int64_t)s->memory << 20,
-        .wave_rows = s->wave,
-        .chunk_rows = s->chunk,
-    };
+    struct engine_conf conf = { .device = s->device,
+                                .threads = s->threads,
+                                .memory_bytes = (int64_t)s->memory << 20,
+                                .wave_rows = s->wave,
+                                .packed = s->packed,
+                                .chunk_rows = s->chunk };
     AUTO(engine_close) struct engine *e = NULL;
     int32_t count = s->items * CHOICES;
     AUTO(free) struct request *requests = must_calloc((size_t)count, sizeof(*requests));
@@ -157,10 +156,13 @@ static bool run(const struct settings *s, struct err *err)
     AUTO(free) double *seconds = must_calloc((size_t)s->repeat, sizeof(*seconds));
 
     int64_t start = clock_monotonic_us();
-    if (!engine_open(&e, &conf, err) || !engine_load(e, s->dir, s->dtype, s->mode, err))
+    if (!engine_open(&e, &conf, err))
         return false;
-    printf("%s\nloaded in %.2f s\n", engine_class_facts(e),
-           (double)(clock_monotonic_us() - start) * 1e-6);
+    engine_identity(e, "bench");
+    if (!engine_load(e, s->dir, s->dtype, s->mode, err))
+        return false;
+    printf("%s\nloaded in %.2f s, weights %s\n", engine_class_facts(e),
+           (double)(clock_monotonic_us() - start) * 1e-6, engine_weights_note(e));
     requests_make(requests, s, engine_model(e)->vocab);
     double cpu = cpu_seconds();
     for (int32_t i = 0; i < s->repeat; i++) {
@@ -211,6 +213,8 @@ static void setting_take(struct settings *s, int option, const char *value)
         s->order_per_item = word_index(value, orders, COUNT(orders));
     else if (option == 'v')
         s->device = value;
+    else if (option == 'p')
+        s->packed = value;
     else if (strchr(letters, option))
         *numbers[strchr(letters, option) - letters] = number(value);
     else
@@ -223,7 +227,8 @@ int main(int argc, char **argv)
         { "dtype", 1, NULL, 'd' },    { "mode", 1, NULL, 'm' },    { "order", 1, NULL, 'o' },
         { "device", 1, NULL, 'v' },   { "threads", 1, NULL, 't' }, { "items", 1, NULL, 'i' },
         { "subjects", 1, NULL, 's' }, { "chunk", 1, NULL, 'c' },   { "wave", 1, NULL, 'w' },
-        { "repeat", 1, NULL, 'r' },   { "memory", 1, NULL, 'M' },  { NULL, 0, NULL, 0 },
+        { "repeat", 1, NULL, 'r' },   { "memory", 1, NULL, 'M' },  { "packed", 1, NULL, 'p' },
+        { NULL, 0, NULL, 0 },
     };
     struct settings s = { .device = "cpu", .threads = 2, .items = 200, .subjects = 4, .repeat = 3 };
     struct err err = { 0 };
