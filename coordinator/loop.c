@@ -167,6 +167,9 @@ static int items_fill(struct loop *loop, zmq_pollitem_t *items)
     put_pg(&items[AT_AUX], loop->aux);
     for (int32_t i = 0; i < loop->lines_count; i++)
         put_pg(&items[n++], loop->lines[i].pg);
+    for (int32_t i = 0; i < loop->jobs.most; i++)
+        items[n++] = (zmq_pollitem_t){ .fd = loop->jobs.list[i].pid ? loop->jobs.list[i].said : -1,
+                                       .events = ZMQ_POLLIN };
     if (loop->schema_known)
         items[n++] =
             (zmq_pollitem_t){ .socket = router_socket(loop->router), .events = ZMQ_POLLIN };
@@ -185,11 +188,12 @@ static int items_pack(zmq_pollitem_t *items, int n)
 
 static void turn(struct loop *loop)
 {
-    zmq_pollitem_t items[AT_LINES + LINES_MAX + 1];
+    zmq_pollitem_t items[AT_LINES + LINES_MAX + JOBS_MAX + 1];
     int n = items_pack(items, items_fill(loop, items));
     zmq_poll(items, n, wait_ms(loop, clock_monotonic_ms()));
 
     int64_t now_ms = clock_monotonic_ms();
+    jobs_hear(&loop->jobs);
     signals_read(loop, now_ms);
     aux_step(loop, now_ms);
     for (int32_t i = 0; i < loop->lines_count; i++)
