@@ -150,9 +150,10 @@ static int32_t chunk_bytes(const Koeval__ItemChunk *chunk)
 static void chunk_event(struct link *link, struct agent_event *event, struct msg *msg,
                         struct arena *arena, const Koeval__ItemChunk *items)
 {
-    event->items = (int32_t)items->n_items + (items->too_long_item != 0);
+    bool lacks = items->too_long_item || items->unrendered_item; /* one, and it ends the chunk */
+    event->items = (int32_t)items->n_items + lacks;
     event->bytes = chunk_bytes(items);
-    event->full = items->too_long_item != 0;
+    event->full = lacks;
     if (items->n_items)
         event->next = (int32_t)items->items[items->n_items - 1]->plan_no + 1;
     struct chunk *chunk = must_calloc(1, sizeof(*chunk));

@@ -176,6 +176,8 @@ static bool encode(struct worker *worker, struct work *work, struct encoded *out
         }
         if (chunk->too_long_item)
             encode_refused(out, (int32_t)chunk->too_long_item - 1, REASON_TOO_LONG, WIRE_FRAME_MAX);
+        if (chunk->unrendered_item)
+            encode_refused(out, (int32_t)chunk->unrendered_item - 1, REASON_INTERNAL, 0);
     }
     chunks_wipe(work);
     encode_end(out);

@@ -14,7 +14,7 @@ struct slot {
 
 struct cargo {
     struct slot *slots; /* slot 0 is never used */
-    int32_t count, capacity, free, used;
+    int32_t count, capacity, free;
 };
 
 struct cargo *cargo_new(void)
@@ -58,7 +58,6 @@ int32_t cargo_put(struct cargo *b, struct arena *arena, struct body parts)
         .arena = *arena, .parts = parts, .uses = (s->uses + 1) & USES_MASK, .used = true
     };
     *arena = (struct arena){ 0 };
-    b->used++;
     return s->uses << SLOT_BITS | i;
 }
 
@@ -83,7 +82,4 @@ void cargo_end(struct cargo *b, int32_t number)
     s->used = false;
     s->next = b->free;
     b->free = number & SLOT_MASK;
-    b->used--;
 }
-
-int32_t cargo_count(const struct cargo *b) { return b->used; }

@@ -12,12 +12,12 @@ struct cargo;
 
 struct cargo *cargo_new(void);
 void cargo_free(struct cargo *cargo);
+AUTO_FREES(struct cargo *, cargo_free)
 
 /* Takes the arena, which is zeroed; parts point into it. */
 int32_t cargo_put(struct cargo *cargo, struct arena *arena, struct body parts);
 /* Borrowed until cargo_end; NULL when there is none of that number. */
 const struct body *cargo_of(const struct cargo *cargo, int32_t number);
 void cargo_end(struct cargo *cargo, int32_t number);
-int32_t cargo_count(const struct cargo *cargo);
 
 #endif

@@ -110,7 +110,7 @@ static Koeval__Item *item_make(struct arena *arena, const struct chunk_item *fro
     return item;
 }
 
-/* The item, or NULL with *fits telling whether any frame would hold it. */
+/* The item; NULL when it could not be rendered, or when it was and no frame would hold it. */
 static Koeval__Item *item_render(struct arena *arena, bool *rendered, const struct task *task,
                                  const struct chunk_item *from)
 {
@@ -146,8 +146,8 @@ void chunk_make(struct chunk_made *out, struct arena *arena, const struct task *
         Koeval__Item *item = item_render(arena, &rendered, task, from);
         size_t more = item ? item_bytes(item) : SIZE_MAX;
         if (more > WIRE_FRAME_MAX - ENVELOPE_BYTES) { /* alone it would not fit either */
-            chunk->too_long_item = 1 + (uint32_t)from->item_no;
-            out->unrendered = rendered ? 0 : 1 + from->item_no;
+            *(rendered ? &chunk->too_long_item : &chunk->unrendered_item) =
+                1 + (uint32_t)from->item_no;
             out->taken++;
             return;
         }

@@ -31,11 +31,11 @@ struct chunk_item {
 struct chunk_made {
     Koeval__ItemChunk *chunk; /* in the arena */
     int32_t taken;            /* how many of the items it covers, the one that fits nowhere too */
-    int32_t unrendered;       /* 1 + item_no of one that could not be rendered, else 0 */
 };
 
 /* As many of the items, from the first on, as fit into bytes_max encoded.  An item that fits no
- * frame, or cannot be rendered, ends the chunk as its too_long_item.  Cannot fail. */
+ * frame, or cannot be rendered, ends the chunk as its too_long_item or unrendered_item.  Cannot
+ * fail. */
 void chunk_make(struct chunk_made *out, struct arena *arena, const struct task *task,
                 const struct chunk_item *items, int32_t count, int32_t bytes_max);
 

@@ -13,6 +13,7 @@ struct load;
 
 struct load *load_new(void);
 void load_free(struct load *load);
+AUTO_FREES(struct load *, load_free)
 
 /* From each Heartbeat; model: number of its first resident or of what it loads, by the core's
  * table, as database id, 0 none. */

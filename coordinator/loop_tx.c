@@ -141,9 +141,9 @@ static void chunk_answer(struct loop *loop, struct store_answer *out, const stru
     struct chunk_made made = { 0 };
     const struct task *task = out->items_count ? tasks_get(loop->tasks, out->task_version) : NULL;
     chunk_make(&made, &arena, task, out->items, out->items_count, tx->bytes);
-    if (made.unrendered)
+    if (made.chunk->unrendered_item)
         log_event(LOG_ERROR, "item.unrendered", "task_version=%d item=%d", out->task_version,
-                  made.unrendered - 1);
+                  (int)made.chunk->unrendered_item - 1);
     out->answer.last = out->items_count < ITEMS_FETCH && made.taken == out->items_count;
     out->answer.body = cargo_put(loop->cargo, &arena, (struct body){ .chunk = made.chunk });
 }

@@ -188,8 +188,9 @@ static bool check_item(const Koeval__Item *m, struct err *err)
 static bool check_chunk(const Koeval__ItemChunk *m, struct err *err)
 {
     NEED(lease(m->lease) && m->n_items <= WIRE_ITEMS_MAX && m->from_plan_no <= INT32_MAX &&
-             m->too_long_item <= INT32_MAX,
+             m->too_long_item <= INT32_MAX && m->unrendered_item <= INT32_MAX,
          "ItemChunk");
+    NEED(!m->too_long_item || !m->unrendered_item, "ItemChunk: two items that are not there");
     for (size_t i = 0; i < m->n_items; i++) {
         NEED(m->items[i]->plan_no >= (i ? m->items[i - 1]->plan_no + 1 : m->from_plan_no),
              "ItemChunk: order");

@@ -173,6 +173,11 @@ TEST(what_is_too_large_is_not_sent)
     CHECK(!goes(&e, WIRE_FROM_COORDINATOR));
     p.text.len = 1000;
     CHECK(goes(&e, WIRE_FROM_COORDINATOR) && comes(&e, WIRE_FROM_COORDINATOR));
+    c.unrendered_item = 1;
+    CHECK(comes(&e, WIRE_FROM_COORDINATOR));
+    c.too_long_item = 1;
+    CHECK(!comes(&e, WIRE_FROM_COORDINATOR));
+    c.unrendered_item = c.too_long_item = 0;
     big[3] = 0xff;
     CHECK(!comes(&e, WIRE_FROM_COORDINATOR));
     big[3] = 'x';
