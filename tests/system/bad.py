@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 
+import dealer
 import kill
 import site_of
 from site_of import wait_for
@@ -274,6 +275,64 @@ def bad_data(site):
     assert site.number("select count(*) from secret.item") == items
 
 
+def session_of(peer, site, slot):
+    """Hello, as an agent of the class that is there; the session that Welcome gives."""
+    digest, facts = site.sql("select encode(digest, 'hex'), facts from koeval.numerics_class "
+                             "order by class_id desc limit 1")[0]
+    for seq in range(1, 20):
+        peer.send(dealer.envelope(0, seq, 10, dealer.hello(slot, bytes.fromhex(digest),
+                                                           facts.encode())))
+        heard = peer.heard()
+        if heard and heard[1] == dealer.WELCOME:
+            return heard[0]
+    raise AssertionError("no Welcome")
+
+
+def bad_frames(site):
+    """A good key is no licence: a frame that is none ends its session, and nothing of it is stored."""
+    key = site.key("node-odd")
+    counts = "select (select count(*) from koeval.response) + (select count(*) from koeval.item_error)"
+    before = site.number(counts)
+    ups = [agent.said("link.up") for agent in site.daemons[1:]]
+    frames = (os.urandom(300), b"", b"\xff" * 4096, dealer.envelope(7, 9, 14, b"\x08\x01"),
+              dealer.envelope(7, 9, 14, os.urandom(200)))
+    for slot, frame in enumerate(frames):
+        peer = dealer.Dealer(f"tcp://127.0.0.1:{site.port}", key, f"{site.dir}/keys/server")
+        session = session_of(peer, site, slot)
+        peer.send(dealer.envelope(session, 30, 11, dealer.number(1, 1)))
+        assert peer.heard()[1] == 31, "a heartbeat of a good session is answered"
+        peer.send(frame)
+        said = peer.heard()
+        assert said[1:] == (dealer.ERROR, 4), f"BAD_MESSAGE expected: {said}"
+        peer.send(dealer.envelope(session, 31, 11, dealer.number(1, 2)))
+        said = peer.heard()
+        assert said[1:] == (dealer.ERROR, 5), f"NO_SESSION expected: {said}"
+        peer.close()
+    assert site.daemons[0].said("frame.bad") > 0
+    assert site.number(counts) == before
+    assert [agent.said("link.up") for agent in site.daemons[1:]] == ups, "the others did not notice"
+    site.launch("beside", ["untied"], [TASK], "--max-length", "120")
+    assert ended(site, "beside") == "complete"
+
+
+def unrendered(site):
+    """An item whose text cannot be made is the coordinator's fault, not the item's length."""
+    site.sql("alter table secret.item disable trigger immutable")
+    item = site.value("""
+        update secret.item set payload = 'no JSON' where item_id = (
+            select item_id from koeval.task_item where role = 'e' and item_no = 40) returning item_id""")
+    assert item
+    site.sql("alter table secret.item enable trigger immutable")
+    site.launch("unrendered", ["untied"], [TASK], "--max-length", "130")
+    assert ended(site, "unrendered") == "erred"
+    errors = site.sql("""
+        select e.item_no, e.reason from koeval.item_error e join koeval.run using (run_id)
+          join koeval.campaign c using (campaign_id) where c.name = 'unrendered'""")
+    assert errors == [["40", "internal"]], errors
+    assert len(answers(site, "unrendered")) == 99
+    assert site.daemons[0].said("item.unrendered")
+
+
 def noise(site):
     """Whoever has no key and no protocol is no trouble."""
     for data in (b"GET / HTTP/1.1\r\n\r\n", os.urandom(4096), b"\xff" + b"\0" * 8 + b"\x7f\x03\x00",
@@ -298,4 +357,6 @@ TESTS = [
     ("a folder that lies is refused by the file's name", lying_models),
     ("one wrong row imports nothing and is not quoted", bad_data),
     ("strangers on the port do not disturb", noise),
+    ("a bad frame under a good key ends its session and stores nothing", bad_frames),
+    ("an item that cannot be rendered ends as internal", unrendered),
 ]
