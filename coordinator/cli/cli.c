@@ -17,8 +17,6 @@ const struct option cli_options[] = {
     { OPTION_END, NULL, NULL, NULL, NULL },
 };
 
-int cli_args_count(const struct cli *cli) { return cli->options.args_count; }
-
 const char *cli_arg(const struct cli *cli, int at)
 {
     return at < cli->options.args_count ? cli->options.args[at] : NULL;

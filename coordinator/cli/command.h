@@ -49,12 +49,10 @@ struct option {
 };
 
 /* Database roles a command may act as. */
-#define ROLE_OWNER       "koeval_owner"
 #define ROLE_COORDINATOR "koeval_coordinator"
 #define ROLE_RANKER      "koeval_ranker"
 #define ROLE_OPERATOR    "koeval_operator"
 #define ROLE_ADMIN       "koeval_admin"
-#define ROLE_READER      "koeval_reader"
 
 #define COMMAND_ARGS_ANY (-1)
 
@@ -88,7 +86,6 @@ void help_next_words(struct buf *out, const struct command *const *all, int argc
 
 /* ---- what was written on the command line ---- */
 
-int cli_args_count(const struct cli *cli);
 const char *cli_arg(const struct cli *cli, int at); /* NULL past the end */
 
 /* Values of the options in the command's table; asking for another is a programmer's error. */
