@@ -206,13 +206,34 @@ bool cli_usage(struct cli *cli, struct err *err, const char *fmt, ...)
     return err_set(err, ERR_INPUT, "%s", text);
 }
 
+#define THERE_MAX 240 /* bytes of names that a message has room for, besides what it is about */
+
+/* As many of "a, b, c" as fit, and how many do not. */
+static void there_cut(char out[THERE_MAX + 32], const char *there)
+{
+    size_t size = strlen(there), fits = size;
+    int more = 0;
+    for (const char *at = there; size > THERE_MAX && (at = strstr(at, ", ")); at += 2)
+        if ((size_t)(at - there) <= THERE_MAX)
+            fits = (size_t)(at - there), more = 1;
+        else
+            more++;
+    if (fits > THERE_MAX) /* one name that is longer than all of it */
+        fits = THERE_MAX;
+    int n = snprintf(out, THERE_MAX + 32, "%.*s", (int)fits, there);
+    if (more)
+        snprintf(out + n, (size_t)(THERE_MAX + 32 - n), " and %d more", more);
+}
+
 bool cli_not_found(struct cli *cli, struct err *err, const char *noun, const char *name,
                    const char *there)
 {
+    char shown[THERE_MAX + 32];
     cli->exit = CLI_NOT_FOUND;
     if (!there || !*there)
-        return err_set(err, ERR_INPUT, "no %s %s; there is none yet", noun, name);
-    return err_set(err, ERR_INPUT, "no %s %s; there is %s", noun, name, there);
+        return err_set(err, ERR_INPUT, "no %s %.160s; there is none yet", noun, name);
+    there_cut(shown, there);
+    return err_set(err, ERR_INPUT, "no %s %.160s; there is %s", noun, name, shown);
 }
 
 /* ---- one command line, from words to exit code ---- */

@@ -180,7 +180,7 @@ def names_that_are_not_there_are_refused_with_what_there_is():
     import_task("known", ["1"])
     operator("select task_group_import('flock','{\"tasks\":[\"known\"]}')")
     launch([model("named")], ['{"shots":0}'], version=root("select task_newest('known')")[0][0])
-    campaign = root("select name from campaign order by campaign_id limit 1")[0][0]
+    campaign = root("select name from campaign order by campaign_id desc limit 1")[0][0]
     refused(3, campaign, "run", "list", "--campaign", "NOPE")
     refused(2, "planned, running, complete, erred or cancelled", "run", "list", "--state", "bogus")
     refused(2, "a run is never", "run", "list", "--state", "planned, running")

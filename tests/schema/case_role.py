@@ -18,7 +18,7 @@ c    koeval.task_item koeval.task_version koeval.run_fact secret.item secret.out
 ca   koeval.agent_key koeval.command koeval.incident
 coa  koeval.scorer koeval.board_list koeval.campaign_list koeval.cost_list koeval.edition_list koeval.error_list
 coa  koeval.event_list koeval.group_list koeval.job_list koeval.key_list koeval.model_list koeval.node_list
-coa  koeval.place_list koeval.run_list koeval.score_list koeval.status_list koeval.task_list
+coa  koeval.place_list koeval.run_list koeval.score_list koeval.status_list koeval.task_list koeval.truncated_list
 oav  ranking.board_v1 ranking.category_v1 ranking.task_v1 ranking.model_v1 ranking.coverage_v1 ranking.current_v1
 oav  ranking.history_v1
 -    ranking.category_row ranking.current ranking.publication ranking."row" ranking.snapshot ranking.task_row

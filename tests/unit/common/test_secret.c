@@ -144,7 +144,9 @@ static __attribute__((noinline)) uintptr_t trace_leave(bool wiped)
     __asm__ volatile("" : : "r"(local) : "memory");
     if (wiped)
         wipe(local, sizeof(local));
-    return (uintptr_t)local;
+    uintptr_t where;
+    __asm__("" : "=r"(where) : "0"(local)); /* a compiler warns of what is wanted here */
+    return where;
 }
 
 static __attribute__((noinline)) int trace_found(bool wiped)

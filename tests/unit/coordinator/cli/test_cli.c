@@ -62,6 +62,28 @@ TEST(next_words_are_listed_once)
     CHECK(!strcmp(buf_text(&out), "list, show"));
 }
 
+static bool says(const char *there, const char *what)
+{
+    struct cli cli = { 0 };
+    struct err err = { 0 };
+    return !cli_not_found(&cli, &err, "model", "x", there) && cli.exit == CLI_NOT_FOUND &&
+           strstr(err.text, what);
+}
+
+TEST(what_there_is_fits_into_the_message_or_is_counted)
+{
+    AUTO(buf_free) struct buf many = { 0 }, one = { 0 };
+    for (int i = 0; i < 100; i++) {
+        buf_put_fmt(&many, "%sname-%02d", i ? ", " : "", i);
+        buf_put_text(&one, "long");
+    }
+    CHECK(says("", "no model x; there is none yet") && says(NULL, "none yet"));
+    CHECK(says("a, b", "no model x; there is a, b"));
+    CHECK(says(buf_text(&many), "name-00, ") && says(buf_text(&many), "name-25 and 74 more"));
+    CHECK(!says(buf_text(&many), "name-26"));
+    CHECK(says(buf_text(&one), "there is longlong"));
+}
+
 TEST(exit_codes_tell_usage_from_absence)
 {
     CHECK(RUN("model", "list") == CLI_OK);
