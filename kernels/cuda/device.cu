@@ -95,6 +95,19 @@ static bool device_find(int *device, bool *streamed, const char *number, struct 
     return true;
 }
 
+/* Code for a card that is newer than our machine code comes out of the driver's compiler: then its
+ * version is part of the class. */
+static void facts_write(struct cuda_dev *cuda, int runtime)
+{
+    char driver[32] = "";
+    int version = 0;
+    if (cuda->arch >= 100 && cuda_ok(cuda, cudaDriverGetVersion(&version), "driver"))
+        snprintf(driver, sizeof(driver), ",\"driver\":%d", version);
+    snprintf(cuda->dev.facts, sizeof(cuda->dev.facts),
+             "\"backend\":\"cuda\",\"arch\":\"sm_%d\",\"sms\":%d,\"runtime\":%d%s,\"numerics\":%d",
+             cuda->arch, cuda->sms, runtime, driver, CUDA_NUMERICS);
+}
+
 static bool device_start(struct cuda_dev *cuda, int device, struct err *err)
 {
     int major = 0, minor = 0, runtime = 0;
@@ -117,9 +130,7 @@ static bool device_start(struct cuda_dev *cuda, int device, struct err *err)
     if (cuda->arch < ARCH_MIN)
         return err_set(err, ERR_DEVICE, "cuda:%d is an sm_%d; the oldest that runs is sm_%d",
                        device, cuda->arch, ARCH_MIN);
-    snprintf(cuda->dev.facts, sizeof(cuda->dev.facts),
-             "\"backend\":\"cuda\",\"arch\":\"sm_%d\",\"sms\":%d,\"runtime\":%d,\"numerics\":%d",
-             cuda->arch, cuda->sms, runtime, CUDA_NUMERICS);
+    facts_write(cuda, runtime);
     return true;
 }
 

@@ -147,7 +147,14 @@ static void probe(struct cuda_dev *cuda, const struct gemm_call *like)
 
 /* ---- products ---- */
 
-/* The last rows, in a block whose other rows are zero. */
+/* cuBLASLt picks algorithms for operands that are so aligned; our memory is, rows within it may not
+ * be. */
+static bool aligned(const struct gemm_call *call)
+{
+    return (uintptr_t)call->x % 256 == 0 && (uintptr_t)call->out % 256 == 0;
+}
+
+/* Rows that do not fill a block, whose other rows are then zero; or that lie at an odd place. */
 static void product_padded(struct cuda_dev *cuda, struct gemm_call call, int32_t rows)
 {
     struct cuda_gemm *g = cuda->gemm;
@@ -186,10 +193,11 @@ void cuda_product(struct cuda_dev *cuda, enum site site, struct mat out, int32_t
     for (int32_t first = 0; first < x.rows && !cuda->dev.err.code; first += call.m) {
         call.x = mat_row(x, first);
         call.out = (char *)out.data + (int64_t)first * out_stride * dtype_bytes(out.type);
-        if (x.rows - first >= call.m)
+        const int32_t rows = cuda_min(call.m, x.rows - first);
+        if (rows == call.m && aligned(&call))
             gemm_door_run(cuda->gemm->door, cuda, &call);
         else
-            product_padded(cuda, call, x.rows - first);
+            product_padded(cuda, call, rows);
     }
 }
 

@@ -47,6 +47,20 @@ TEST(a_row_has_the_same_bits_alone_and_among_any_number)
     }
 }
 
+/* Rows 3, 4, ... of a mat begin where no block of a product may: they have the same bits. */
+TEST(rows_at_an_odd_place_have_the_same_bits)
+{
+    struct dev *dev = pair_get(BF16)->dev;
+    struct mat x = random_mat(BF16, 43, 24, TAME), w = random_mat(BF16, 40, 24, TAME);
+    struct mat whole = product_on(dev, x, w, MAT_NONE), out = on_empty(dev, BF16, 43, 40);
+
+    op_linear(dev, SITE_OTHER, mat_rows(out, 3, 40), mat_rows(on(dev, x), 3, 40),
+              on_weight(dev, w, -1), MAT_NONE);
+    int64_t differ = mats_differ(mat_rows(off(dev, out), 3, 40), mat_rows(whole, 3, 40));
+    device_clear();
+    CHECK(differ == 0);
+}
+
 /* ---- the head ---- */
 
 enum { ROWS_MAX = 600, TARGETS_MAX = 4 * ROWS_MAX };

@@ -169,6 +169,7 @@ cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaDeviceGetAttribute(int *out, enum cudaDeviceAttr what, int device);
 cudaError_t cudaRuntimeGetVersion(int *out);
+cudaError_t cudaDriverGetVersion(int *out);
 cudaError_t cudaMemGetInfo(size_t *unused, size_t *total);
 cudaError_t cudaMalloc(void **out, size_t bytes);
 cudaError_t cudaFree(void *at);

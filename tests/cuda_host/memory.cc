@@ -108,6 +108,8 @@ cudaError_t cudaRuntimeGetVersion(int *out)
     return cudaSuccess;
 }
 
+cudaError_t cudaDriverGetVersion(int *out) { return cudaRuntimeGetVersion(out); }
+
 cudaError_t cudaMemGetInfo(size_t *unused, size_t *total)
 {
     *unused = HOST_MEMORY_BYTES - allotted;
