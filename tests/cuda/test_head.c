@@ -195,6 +195,20 @@ TEST(of_equal_logits_the_lowest_id_is_the_greedy_one)
     }
 }
 
+TEST(sums_of_parts_are_brought_to_one_maximum)
+{
+    static struct answers out;
+    static float value[9000];
+
+    for (int later = 0; later < 2; later++) {
+        for (int32_t n = 0; n < 9000; n++)
+            value[n] = (n >= 8192) == later ? 3 : 0;
+        logits_answer(pair_get(F32)->dev, value, 9000, &out);
+        double high = later ? 808 : 8192;
+        CHECK(fabs(out.lse[0] - log(high * exp(3) + (9000 - high))) < 1e-5);
+    }
+}
+
 TEST(infinities_and_nans_among_the_logits_stay_visible)
 {
     static struct answers out;
