@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/endpoint.h"
 #include "common/log.h"
 #include "common/secret.h"
 #include "common/version.h"
@@ -95,6 +96,8 @@ static const struct conf_setting rows[] = {
 static bool check_settings(const void *self, struct err *err)
 {
     const struct settings *s = self;
+    if (!endpoint_check(s->listen, err))
+        return err_wrap(err, "listen");
     if (s->lease_ms < 4 * s->heartbeat_ms)
         return err_set(err, ERR_INPUT, "lease-ms must be at least four times heartbeat-ms");
     enum secret_mode mode;

@@ -42,7 +42,9 @@ def leads(site, name, seconds=20):
 def settings(site):
     run = [f"{site.bin}/koeval-coordinator"]
     for words, code in ((["--version"], 0), (["--help"], 0), (["--check-config"], 2),
-                        (["--check-config", "--server-key", "x"], 0), (["--nonsense"], 2),
+                        (["--check-config", "--server-key", "x"], 0),
+                        (["--check-config", "--server-key", "x", "--listen", "bogus"], 2),
+                        (["--nonsense"], 2),
                         (["--server-key", f"{site.dir}/nowhere"], 1),
                         (["--server-key", "x", "--lease-ms", "500"], 2)):
         done = subprocess.run(run + words, capture_output=True, text=True, env=site.env,
