@@ -82,9 +82,9 @@ static void monitor_read(struct link *link, uint16_t *kind, uint32_t *status)
     zmq_msg_close(&address);
 }
 
-/* ZAP's 300 means "not known yet" and ZeroMQ tries again; after 400 it never does.  A handshake
- * that the other side cuts off is a coordinator with another key, or one that went in the middle.
- */
+/* After ZAP's 400 ZeroMQ never tries again.  A handshake that the other side cuts off, and that is
+ * tried again, is a coordinator with another key, one that has no list of keys yet (ZAP's 300), or
+ * one that went in the middle. */
 void link_monitor_receive(struct link *link)
 {
     uint16_t kind = 0;
@@ -96,11 +96,7 @@ void link_monitor_receive(struct link *link)
         link_step(link, (struct agent_event){ .kind = AGENT_CUT });
     if (kind != ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
         return;
-    if (status < 400) {
-        log_event(LOG_WARN, "link.unknown", "status=%u why=\"the coordinator has no keys yet\"",
-                  status);
-        return;
-    }
     log_event(LOG_ERROR, "link.unauthorised", "status=%u", status);
-    link_step(link, (struct agent_event){ .kind = AGENT_REFUSED });
+    if (status >= 400)
+        link_step(link, (struct agent_event){ .kind = AGENT_REFUSED });
 }

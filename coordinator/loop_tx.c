@@ -182,6 +182,14 @@ static void finish(struct loop *loop, struct line *line, enum tx_outcome outcome
     loop->answer = NULL;
 }
 
+/* An agent was silent for a lease and its grace: the one way of losing work that nobody said. */
+static void log_expired(struct rows *rows)
+{
+    int64_t shards = rows_count(rows) ? rows_i64(rows, 0, "shard_expire") : 0;
+    if (shards)
+        log_event(LOG_WARN, "lease.expired", "shards=%lld", (long long)shards);
+}
+
 /* rows are taken. */
 static void rows_answer(struct loop *loop, struct line *line, const struct tx *tx,
                         struct rows *rows_taken, int64_t now_ms)
@@ -193,6 +201,8 @@ static void rows_answer(struct loop *loop, struct line *line, const struct tx *t
     enum tx_outcome outcome = TX_OK;
     if (tx->kind == TX_ITEMS)
         scrub_later(line, rows, now_ms);
+    if (tx->kind == TX_EXPIRE)
+        log_expired(rows);
     if (!store_read(&out, &outcome, &loop->store, &arena, tx, rows, &err)) {
         log_event(LOG_ERROR, "tx.unread", "kind=%s why=\"%s\"", kind_name(tx->kind), err.text);
         outcome = TX_DATA;
