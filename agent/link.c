@@ -268,7 +268,7 @@ static bool worker_open(struct link *link, struct err *err)
     return true;
 }
 
-/* The wire takes [0-9A-Za-z._ -] only, and a host may be called anything. */
+/* The wire takes [0-9A-Za-z._+ -] only, and a host may be called anything. */
 static void hostname_plain(struct link *link)
 {
     if (gethostname(link->hostname, sizeof(link->hostname) - 1))

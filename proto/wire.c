@@ -42,7 +42,7 @@ bool wire_utf8(const void *text, size_t size)
 
 static bool plain(const char *s)
 {
-    size_t n = strspn(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._ -");
+    size_t n = strspn(s, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._+ -");
     return n <= 64 && !s[n];
 }
 

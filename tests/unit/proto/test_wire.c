@@ -1,4 +1,5 @@
 /* test_wire.c - the bounds, each by a frame that breaks it. */
+#include "common/version.h"
 #include "proto/wire.h"
 #include "tests/test.h"
 
@@ -198,5 +199,23 @@ TEST(a_generated_batch_carries_finish_and_output_instead_of_log_likelihoods)
     b.m.output = output;
     CHECK(goes(&e, WIRE_FROM_AGENT) && comes(&e, WIRE_FROM_AGENT));
     b.m.n_output = 7;
+    CHECK(!comes(&e, WIRE_FROM_AGENT));
+}
+
+/* A version names its commit behind a plus. */
+TEST(the_build_that_an_agent_of_this_version_says_of_itself_is_a_plain_name)
+{
+    uint8_t digest[32] = { 0 }, id[16] = { 0 };
+    Koeval__Hello h = KOEVAL__HELLO__INIT;
+    h.proto_min = h.proto_max = h.shards_max = 1;
+    h.build = "koeval-agent " KOEVAL_VERSION;
+    h.hostname = "n1";
+    h.incarnation = (ProtobufCBinaryData){ sizeof(id), id };
+    h.class_digest = (ProtobufCBinaryData){ sizeof(digest), digest };
+    ENV(e, HELLO, hello, h);
+    CHECK(goes(&e, WIRE_FROM_AGENT) && comes(&e, WIRE_FROM_AGENT));
+    h.build = "koeval-agent 0.1.0+abc-dirty";
+    CHECK(goes(&e, WIRE_FROM_AGENT) && comes(&e, WIRE_FROM_AGENT));
+    h.build = "koeval-agent\n";
     CHECK(!comes(&e, WIRE_FROM_AGENT));
 }
