@@ -36,8 +36,10 @@ class World:
         self.site = Site("faults")
         self.small = False  # the database can be made to run out of disk
 
-    def open(self):
+    def open_once(self):
         site = self.site
+        if site.db:
+            return
         self.small = mount_tmpfs(f"{site.dir}/db", SPACE_MIB)
         if self.small:
             site.at_close(lambda: unmount(f"{site.dir}/db"))
