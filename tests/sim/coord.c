@@ -358,6 +358,8 @@ static enum tx_outcome commit(struct world *w, int32_t c, struct call *call)
     enum tx_outcome outcome = execute(w, c, call);
     enum tx_kind kind = call->tx.kind;
     bool async = kind == TX_CLAIM || kind == TX_RENEW;
+    if (outcome == TX_OK && kind != TX_LEAD && call->tx.epoch != w->db.epoch)
+        broke(w, "I13 nothing of an epoch that is over is executed");
     if (kind == TX_WORK || kind == TX_ITEMS)
         return outcome;
     if (!async || roll(w, 10) < 3)
