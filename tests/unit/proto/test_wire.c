@@ -1,6 +1,8 @@
 /* test_wire.c - the bounds, each by a frame that breaks it. */
 #include "common/version.h"
 #include "proto/wire.h"
+
+#include "common/version.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -107,6 +109,23 @@ TEST(each_broken_batch_is_refused)
     b.m.n_reason = 4;
     b.m.reason = r;
     CHECK(!comes(&e, WIRE_FROM_AGENT));
+}
+
+TEST(a_hello_of_this_build_is_heard_and_one_with_a_line_break_is_not)
+{
+    uint8_t bytes[32] = { 1 };
+    Koeval__Hello m = KOEVAL__HELLO__INIT;
+    m.proto_min = m.proto_max = m.shards_max = 1;
+    m.build = "koeval-agent " KOEVAL_VERSION;
+    m.hostname = "node-a";
+    m.incarnation = (ProtobufCBinaryData){ 16, bytes };
+    m.class_digest = (ProtobufCBinaryData){ 32, bytes };
+    ENV(e, HELLO, hello, m);
+    CHECK(goes(&e, WIRE_FROM_AGENT) && comes(&e, WIRE_FROM_AGENT));
+    m.build = "koeval-agent 0.1.0+0123456789ab-dirty"; /* of a tree with changes */
+    CHECK(goes(&e, WIRE_FROM_AGENT) && comes(&e, WIRE_FROM_AGENT));
+    m.build = "a\nb";
+    CHECK(!goes(&e, WIRE_FROM_AGENT) && !comes(&e, WIRE_FROM_AGENT));
 }
 
 TEST(utf8_is_strict)
