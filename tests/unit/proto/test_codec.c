@@ -1,4 +1,5 @@
 /* test_codec.c - what a core says is what the other core hears. */
+#include "common/version.h"
 #include "proto/codec.h"
 #include "tests/test.h"
 
@@ -84,7 +85,7 @@ TEST(a_hello_fills_the_cores_numbers_into_the_links_facts)
 {
     AUTO(arena_reset) struct arena arena = { 0 };
     ProtobufCBinaryData on_disk;
-    char build[] = "x";
+    char build[] = "koeval-agent " KOEVAL_VERSION; /* as an agent says it: the commit is a part */
     Koeval__Hello h = hello_make(&on_disk);
     h.build = build;
     struct body body = { .hello = &h }, got;
@@ -99,7 +100,7 @@ TEST(a_hello_fills_the_cores_numbers_into_the_links_facts)
     CHECK(m.slot == 3 && m.shards == 2 && m.held_count == 1 && m.held[0].shard == 8);
     CHECK(m.version_min == PROTOCOL_VERSION && m.version_max == PROTOCOL_VERSION);
     CHECK(m.disk_count == 1 && m.disk[0] == digest_find(&models, digest));
-    CHECK(!memcmp(&m.incarnation, id, sizeof(m.incarnation)) && !strcmp(got.hello->build, "x"));
+    CHECK(!memcmp(&m.incarnation, id, sizeof(m.incarnation)) && !strcmp(got.hello->build, build));
 }
 
 TEST(results_carry_their_columns_and_are_charged_for_them)
