@@ -22,19 +22,34 @@ static const struct list_column columns[] = {
 };
 
 static const struct list_column one[] = {
-    { "run_id", NULL, LIST_ID },           { "campaign", NULL, LIST_TEXT },
-    { "model", NULL, LIST_TEXT },          { "task", NULL, LIST_TEXT },
-    { "task_version", NULL, LIST_TEXT },   { "params", NULL, LIST_JSON },
-    { "state", NULL, LIST_STATE },         { "reason", NULL, LIST_TEXT },
-    { "reason_num", NULL, LIST_COUNT },    { "n_done", NULL, LIST_COUNT },
-    { "n_item", NULL, LIST_COUNT },        { "n_error", NULL, LIST_COUNT },
-    { "n_truncated", NULL, LIST_COUNT },   { "percent", NULL, LIST_PERCENT },
-    { "n_shard_done", NULL, LIST_COUNT },  { "n_shard", NULL, LIST_COUNT },
-    { "shards_leased", NULL, LIST_COUNT }, { "class", NULL, LIST_TEXT },
-    { "attempt", NULL, LIST_COUNT },       { "generation", NULL, LIST_COUNT },
-    { "priority", NULL, LIST_COUNT },      { "created_at", NULL, LIST_TIME },
-    { "complete_at", NULL, LIST_TIME },    { "voided_at", NULL, LIST_TIME },
+    { "run_id", NULL, LIST_ID },
+    { "campaign", NULL, LIST_TEXT },
+    { "model", NULL, LIST_TEXT },
+    { "task", NULL, LIST_TEXT },
+    { "task_version", NULL, LIST_TEXT },
+    { "params", NULL, LIST_JSON },
+    { "state", NULL, LIST_STATE },
+    { "reason", NULL, LIST_TEXT },
+    { "reason_num", NULL, LIST_COUNT },
+    { "n_done", NULL, LIST_COUNT },
+    { "n_item", NULL, LIST_COUNT },
+    { "n_error", NULL, LIST_COUNT },
+    { "n_truncated", NULL, LIST_COUNT },
+    { "percent", NULL, LIST_PERCENT },
+    { "n_shard_done", NULL, LIST_COUNT },
+    { "n_shard", NULL, LIST_COUNT },
+    { "shards_leased", NULL, LIST_COUNT },
+    { "class", NULL, LIST_TEXT },
+    { "attempt", NULL, LIST_COUNT },
+    { "generation", NULL, LIST_COUNT },
+    { "priority", NULL, LIST_COUNT },
+    { "created_at", NULL, LIST_TIME },
+    { "complete_at", NULL, LIST_TIME },
+    { "voided_at", NULL, LIST_TIME },
     { "voided_why", NULL, LIST_TEXT },
+    { "token_naive", "tokens alone", LIST_COUNT },
+    { "token_unique", "tokens as sharded", LIST_COUNT },
+    { "token_share", "ratio", LIST_SCORE },
 };
 
 static const struct list_column error_columns[] = {
@@ -127,8 +142,10 @@ static bool run_show(struct cli *cli, struct err *err)
     AUTO(rows_free) struct rows *rows = NULL, *errors = NULL, *scores = NULL;
     if (!run_number(&run, cli, err) || !cli_db(&db, cli, err) ||
         !db_call(&rows, db,
-                 "select r.*, coalesce(t.items, 0) as n_truncated from run_list r"
-                 " left join truncated_list t using (run_id) where run_id = $1",
+                 "select r.*, coalesce(t.items, 0) as n_truncated, c.token_naive, c.token_unique,"
+                 " c.token_naive::float8 / nullif(c.token_unique, 0) as token_share"
+                 " from run_list r left join truncated_list t using (run_id)"
+                 " left join cost_list c using (run_id) where run_id = $1",
                  ARGS(I64(run)), err))
         return false;
     if (!rows_count(rows))

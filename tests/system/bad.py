@@ -167,7 +167,9 @@ def truncated(site):
          where c.name = 'cut' and true = any (truncated)""")
     assert cut > 0
     assert site.koeval_json("run", "show", site.runs("cut")[0][0])["n_truncated"] == cut
-    assert site.koeval_json("run", "show", site.runs("well")[0][0])["n_truncated"] == 0
+    well = site.koeval_json("run", "show", site.runs("well")[0][0])
+    assert well["n_truncated"] == 0
+    assert well["token_naive"] > well["token_unique"] > 0, "choices share their prompt"
     assert site.number("""
         select count(*) from koeval.response join koeval.run using (run_id)
           join koeval.campaign c using (campaign_id)
