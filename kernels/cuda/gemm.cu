@@ -127,7 +127,8 @@ static bool probed(const struct cuda_gemm *g, const struct gemm_call *call)
 static void probe(struct cuda_dev *cuda, const struct gemm_call *like)
 {
     struct cuda_gemm *g = cuda->gemm;
-    const int64_t size = dtype_bytes(like->type), bytes = (int64_t)like->m * like->n * size;
+    const int64_t size = dtype_bytes(like->type);
+    const int64_t bytes = ((int64_t)like->m * like->n * size + 255) / 256 * 256;
     if (cuda->dev.err.code || !cuda_grow(cuda, &g->x, (int64_t)like->m * like->k * size) ||
         !cuda_grow(cuda, &g->out, 2 * bytes))
         return;
