@@ -112,7 +112,7 @@ static bool score_alone(struct engine *engine, const struct set *set, struct ans
 static bool score_shards(struct engine *engine, const struct set *set, int32_t shards,
                          uint64_t seed, struct answers *out, struct err *err)
 {
-    int32_t deck[SET_REQUESTS];
+    int32_t deck[SET_REQUESTS] = { 0 };
 
     for (int32_t i = 0; i < set->count; i++) {
         int32_t j = seed ? below(&seed, i + 1) : i;
