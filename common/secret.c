@@ -28,9 +28,8 @@ bool secret_mode(enum secret_mode *out, const char *word, struct err *err)
     return err_set(err, ERR_INPUT, "lock-memory is auto, yes or no");
 }
 
-#define CAP_IPC_LOCK_BIT                                                     \
-    14 /* of linux/capability.h: the limit does not count for such a process \
-        */
+/* CAP_IPC_LOCK of linux/capability.h: the limit does not count for who has it. */
+#define CAP_IPC_LOCK_BIT 14
 
 static bool may_lock_all(void)
 {

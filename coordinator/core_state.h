@@ -78,9 +78,9 @@ struct core {
     int32_t held_free, held_count, *held_heads, held_mask;
 
     struct tx *txs;
-    int32_t txs_of[TX_KINDS],
-        txs_waiting;  /* how many are used, and wait: most turns need no walk */
-    int32_t renew_at; /* slot of the next session in the renewal under way, or NONE */
+    int32_t txs_of[TX_KINDS]; /* how many are used, */
+    int32_t txs_waiting;      /* and how many wait: most turns need no walk */
+    int32_t renew_at;         /* slot of the next session in the renewal under way, or NONE */
 
     struct batch *batches;
     int32_t batch_free, batches_count, *batch_heads, batch_mask;

@@ -25,8 +25,8 @@ struct engine_conf {
     int32_t threads;      /* 0: one */
     int64_t memory_bytes; /* for weights, scratch and waves together; 0: no limit */
     int32_t wave_rows;    /* most rows of a wave; 0: default.  No bit depends on it */
+    int32_t chunk_rows;   /* rows computed together; 0: default.  No bit depends on it */
     const char *packed; /* folder for packed weights, shared by the engines of a host; NULL: none */
-    int32_t chunk_rows; /* rows computed together; 0: default.  No bit depends on it */
 };
 
 bool engine_open(struct engine **out, const struct engine_conf *conf, struct err *err) MUST;

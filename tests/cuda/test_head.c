@@ -1,7 +1,7 @@
 /* Products, the head above them, weights that are streamed, and devices that are not there. */
 #include "kernels/convert.h"
 #include "tests/cuda/device.h"
-#include "tests/ops/random.h"
+#include "tests/ops/question.h"
 #include "tests/test.h"
 
 #include <math.h>
@@ -63,33 +63,6 @@ TEST(rows_at_an_odd_place_have_the_same_bits)
 
 /* ---- the head ---- */
 
-enum { ROWS_MAX = 600, TARGETS_MAX = 4 * ROWS_MAX };
-
-struct answers {
-    float lse[ROWS_MAX], logit[TARGETS_MAX];
-    int32_t argmax[ROWS_MAX];
-};
-
-struct question {
-    struct mat x, w;
-    float scale, softcap;
-    int32_t target_at[ROWS_MAX + 1], target[TARGETS_MAX];
-};
-
-static void question_random(struct question *q, enum dtype type, int32_t rows, int32_t vocab,
-                            int32_t k)
-{
-    q->x = random_mat(type, rows, k, TAME);
-    q->w = random_mat(type, vocab, k, TAME);
-    q->scale = random_bits() & 1 ? 1 : 0.25f;
-    q->softcap = random_bits() & 1 ? 0 : 20;
-    for (int32_t r = 0, t = 0; r < rows; r++) {
-        for (int32_t n = random_in(0, 4); n > 0; n--)
-            q->target[t++] = random_in(0, vocab - 1);
-        q->target_at[r + 1] = t;
-    }
-}
-
 /* Rows [first, first + count) of the question, as the engine asks for a chunk. */
 static void head_run(struct dev *dev, const struct question *q, int32_t first, int32_t count,
                      struct answers *out)
@@ -100,18 +73,6 @@ static void head_run(struct dev *dev, const struct question *q, int32_t first, i
     op_head(dev, on(dev, mat_rows(q->x, first, count)), on_weight(dev, q->w, -1), &head);
     if (!device_fine(dev))
         memset(out, 0xff, sizeof(*out));
-}
-
-static struct mat floats(const float *at, int32_t count)
-{
-    return (struct mat){ (void *)at, F32, 1, count };
-}
-
-static bool answers_same(const struct answers *a, const struct answers *b)
-{
-    return !mats_differ(floats(a->lse, ROWS_MAX), floats(b->lse, ROWS_MAX)) &&
-           !mats_differ(floats(a->logit, TARGETS_MAX), floats(b->logit, TARGETS_MAX)) &&
-           !memcmp(a->argmax, b->argmax, sizeof(a->argmax));
 }
 
 TEST(the_head_answers_as_the_textbook)

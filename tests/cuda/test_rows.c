@@ -54,12 +54,6 @@ static struct mat add_on(struct dev *dev, const struct trial *t)
     return off(dev, out);
 }
 
-/* A rounding that is missing or too many changes a quarter of the numbers by a last place. */
-static bool rounded_alike(struct mat a, struct mat b)
-{
-    return a.type == F32 || mats_differ(a, b) * 50 <= (int64_t)a.rows * a.cols + 50;
-}
-
 static bool trial_holds(const char *op, trial_fn *fn, double tolerance)
 {
     bool holds = true;
@@ -245,21 +239,6 @@ static struct stored place_on(struct dev *dev, const struct places *p, const str
     return out;
 }
 
-static struct qkv qkv_random(enum dtype type, int32_t dim, enum kind kind)
-{
-    struct norm none = { NORM_LLAMA, 1e-6f, MAT_NONE, MAT_NONE }, norm = none;
-    int32_t kv_heads = random_in(1, 3);
-
-    norm.kind = (enum norm_kind)random_in(NORM_LLAMA, NORM_LAYER);
-    norm.weight = random_mat(type, 1, dim, TAME);
-    return (struct qkv){ .q = random_mat(type, ROWS, dim * kv_heads * random_in(1, 3), kind),
-                         .k = random_mat(type, ROWS, dim * kv_heads, kind),
-                         .v = random_mat(type, ROWS, dim * kv_heads, kind),
-                         .head_dim = dim,
-                         .q_norm = random_bits() & 1 ? norm : none,
-                         .k_norm = random_bits() & 1 ? norm : none };
-}
-
 TEST(q_and_k_are_normalised_and_turned_to_their_positions)
 {
     static const int32_t dims[] = { 128, 64, 80, 34, 16 };
@@ -269,7 +248,7 @@ TEST(q_and_k_are_normalised_and_turned_to_their_positions)
         struct pair *pair = pair_get(type);
         int32_t dim = dims[random_bits() % COUNT(dims)];
         struct places p = places_random(random_bits() & 1 ? dim : random_in(0, dim / 2) * 2);
-        struct qkv qkv = qkv_random(type, dim, TAME);
+        struct qkv qkv = random_qkv(type, ROWS, dim, TAME);
         struct stored got = place_on(pair->dev, &p, &qkv), want = place_on(pair->ref, &p, &qkv);
         double slack = 2 * type_slack(type);
         double far = fmax(mats_distance(got.q, want.q, slack), mats_distance(got.k, want.k, slack));
@@ -288,7 +267,7 @@ TEST(what_is_not_finite_is_stored_as_zero_and_marks_its_row)
         enum dtype type = (enum dtype)(i % 3);
         struct pair *pair = pair_get(type);
         struct places p = places_random(0);
-        struct qkv qkv = qkv_random(type, 32, WILD);
+        struct qkv qkv = random_qkv(type, ROWS, 32, WILD);
         qkv.q_norm.weight = qkv.k_norm.weight = MAT_NONE;
         struct stored got = place_on(pair->dev, &p, &qkv), want = place_on(pair->ref, &p, &qkv);
         int32_t marked = 0;

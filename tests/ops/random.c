@@ -102,3 +102,23 @@ double type_slack(enum dtype type)
 {
     return type == BF16 ? 0x1p-7 : type == F16 ? 0x1p-10 : 0x1p-22;
 }
+
+bool rounded_alike(struct mat a, struct mat b)
+{
+    return a.type == F32 || mats_differ(a, b) * 50 <= (int64_t)a.rows * a.cols + 50;
+}
+
+struct qkv random_qkv(enum dtype type, int32_t rows, int32_t dim, enum kind kind)
+{
+    struct norm none = { NORM_LLAMA, 1e-6f, MAT_NONE, MAT_NONE }, norm = none;
+    int32_t kv_heads = random_in(1, 3);
+
+    norm.kind = (enum norm_kind)random_in(NORM_LLAMA, NORM_LAYER);
+    norm.weight = random_mat(type, 1, dim, TAME);
+    return (struct qkv){ .q = random_mat(type, rows, dim * kv_heads * random_in(1, 3), kind),
+                         .k = random_mat(type, rows, dim * kv_heads, kind),
+                         .v = random_mat(type, rows, dim * kv_heads, kind),
+                         .head_dim = dim,
+                         .q_norm = random_bits() & 1 ? norm : none,
+                         .k_norm = random_bits() & 1 ? norm : none };
+}

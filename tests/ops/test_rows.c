@@ -53,13 +53,6 @@ static struct mat add_on(struct dev *dev, const struct trial *t)
     return out;
 }
 
-/* A rounding that is missing or too many changes a quarter of the numbers by a last place; sums in
- * another order change next to none. */
-static bool rounded_alike(struct mat a, struct mat b)
-{
-    return a.type == F32 || mats_differ(a, b) * 50 <= (int64_t)a.rows * a.cols + 50;
-}
-
 /* Against the reference with TAME numbers, among the CPU devices with all. */
 static bool trial_holds(const char *op, trial_fn *fn, double tolerance)
 {
@@ -218,21 +211,6 @@ static struct stored place_on(struct dev *dev, struct places *p, struct qkv qkv)
     return out;
 }
 
-static struct qkv qkv_random(enum dtype type, int32_t dim, enum kind kind)
-{
-    struct norm none = { NORM_LLAMA, 1e-6f, MAT_NONE, MAT_NONE }, norm = none;
-    int32_t kv_heads = random_in(1, 3);
-
-    norm.kind = (enum norm_kind)random_in(NORM_LLAMA, NORM_LAYER);
-    norm.weight = random_mat(type, 1, dim, TAME);
-    return (struct qkv){ .q = random_mat(type, ROWS, dim * kv_heads * random_in(1, 3), kind),
-                         .k = random_mat(type, ROWS, dim * kv_heads, kind),
-                         .v = random_mat(type, ROWS, dim * kv_heads, kind),
-                         .head_dim = dim,
-                         .q_norm = random_bits() & 1 ? norm : none,
-                         .k_norm = random_bits() & 1 ? norm : none };
-}
-
 TEST(q_and_k_are_normalised_and_turned_to_their_positions)
 {
     static const int32_t dims[] = { 128, 64, 80, 34, 16 };
@@ -244,7 +222,7 @@ TEST(q_and_k_are_normalised_and_turned_to_their_positions)
         int32_t turned = random_bits() & 1 ? dim : random_in(0, dim / 2) * 2;
         struct places p;
         places_random(&p, turned, random_bits() & 1, random_bits() & 1);
-        struct qkv qkv = qkv_random(type, dim, (enum kind)(i / 3 % 3));
+        struct qkv qkv = random_qkv(type, ROWS, dim, (enum kind)(i / 3 % 3));
         struct stored first = place_on(devices->cpu[0], &p, qkv);
         int64_t differ = 0;
         for (int32_t c = 1; c < CPUS; c++) {
@@ -269,7 +247,7 @@ TEST(row_numbers_say_where_k_and_v_go)
     struct dev *dev = devices_get(F32)->cpu[2];
     struct places p;
     places_random(&p, 0, false, false);
-    struct qkv qkv = qkv_random(F32, 16, TAME);
+    struct qkv qkv = random_qkv(F32, ROWS, 16, TAME);
     struct kv kv = { random_mat_empty(F32, ROWS + 1, qkv.k.cols),
                      random_mat_empty(F32, ROWS + 1, qkv.k.cols), p.mark };
     struct pages pages = { .rows = ROWS, .pos = p.pos };
