@@ -207,12 +207,13 @@ static bool whole(int32_t *out, const char *name, const struct number *n, int32_
     return true;
 }
 
+/* Of a size that fp32 holds as a normal number: smaller ones would be zero there. */
 static bool positive(double *out, const char *name, const struct number *n, double fallback,
                      struct err *err)
 {
     double value = n->seen && !n->null ? n->value : fallback;
-    if (!(value > 0 && value < 1e30))
-        return err_set(err, ERR_INPUT, "%s is %g, not a positive number", name, value);
+    if (!(value >= 1e-30 && value < 1e30))
+        return err_set(err, ERR_INPUT, "%s is %g, not a number from 1e-30 to 1e30", name, value);
     *out = value;
     return true;
 }

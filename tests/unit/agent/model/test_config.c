@@ -151,6 +151,7 @@ TEST(numbers_that_could_size_something_are_bounded)
                   "32 attention heads over 5"));
     CHECK(refuses("{\"model_type\":\"llama\",\"head_dim\":31}", "is odd"));
     CHECK(refuses("{\"model_type\":\"llama\",\"rms_norm_eps\":0}", "rms_norm_eps"));
+    CHECK(refuses("{\"model_type\":\"llama\",\"rms_norm_eps\":1e-85}", "rms_norm_eps is 1e-85"));
     CHECK(refuses("{\"model_type\":\"llama\",\"rope_theta\":-1}", "rope_theta"));
     CHECK(refuses("{\"model_type\":\"mistral\",\"sliding_window\":0}", "sliding_window"));
 }
